@@ -1,0 +1,63 @@
+#include "bindings/arrays.h"
+#include "bindings/bindings.h"
+#include "core/packed_mask.h"
+
+namespace py = pybind11;
+
+namespace suffice {
+
+namespace {
+
+Array<std::uint64_t> pack(const Array<std::uint8_t>& keep) {
+  const auto n_pixels = static_cast<std::size_t>(keep.shape(1));
+  auto packed =
+      make_array<std::uint64_t>({keep.shape(0), static_cast<py::ssize_t>(words_for(n_pixels))});
+  const auto from = in(keep);
+  const auto to = out(packed);
+  // Safe: the spans' owners are held by this frame and no Python object is touched below.
+  py::gil_scoped_release release;
+  pack_masks(from, n_pixels, to);
+  return packed;
+}
+
+Array<std::uint8_t> unpack(const Array<std::uint64_t>& packed, py::ssize_t n_pixels) {
+  auto keep = make_array<std::uint8_t>({packed.shape(0), n_pixels});
+  const auto from = in(packed);
+  const auto to = out(keep);
+  py::gil_scoped_release release;
+  unpack_masks(from, static_cast<std::size_t>(n_pixels), to);
+  return keep;
+}
+
+Array<std::int64_t> count(const Array<std::uint64_t>& packed) {
+  auto counts = make_array<std::int64_t>({packed.shape(0)});
+  const auto from = in(packed);
+  const auto to = out(counts);
+  const auto n_words = static_cast<std::size_t>(packed.shape(1));
+  py::gil_scoped_release release;
+  count_masks(from, n_words, to);
+  return counts;
+}
+
+Array<std::uint64_t> digest(const Array<std::uint64_t>& packed) {
+  auto digests = make_array<std::uint64_t>({packed.shape(0), 2});
+  const auto from = in(packed);
+  const auto to = out(digests);
+  const auto n_words = static_cast<std::size_t>(packed.shape(1));
+  py::gil_scoped_release release;
+  hash_masks(from, n_words, to);
+  return digests;
+}
+
+}  // namespace
+
+void bind_masks(py::module_& m) {
+  m.def("pack_masks", &pack, py::arg("keep").noconvert(),
+        "keep uint8 [M, P] -> packed uint64 [M, ceil(P/64)]");
+  m.def("unpack_masks", &unpack, py::arg("packed").noconvert(), py::arg("n_pixels"),
+        "packed uint64 [M, ceil(P/64)] -> uint8 [M, P]");
+  m.def("count_masks", &count, py::arg("packed").noconvert(), "kept pixels of each mask, int64 [M]");
+  m.def("hash_masks", &digest, py::arg("packed").noconvert(), "128-bit hashes, uint64 [M, 2]");
+}
+
+}  // namespace suffice

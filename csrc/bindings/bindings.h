@@ -1,0 +1,10 @@
+// One bind_ function per family of native operations.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace suffice {
+
+void bind_masks(pybind11::module_& m);
+
+}  // namespace suffice

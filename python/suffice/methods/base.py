@@ -1,0 +1,189 @@
+"""What a method is: settings that make searches, and searches that ask and are told.
+
+A search never calls a model. It asks for the outcomes of whole *rounds* of masks, whose content
+depends only on its state and settings, and is told them in ask order (DESIGN.md 2). That is why
+any search runs on any backend, is tested with a fake classifier, and shares batches with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from suffice.errors import SettingsError
+from suffice.subject import Subject
+from suffice.types import JsonObject, Outcomes, PackedMasks, Responsibility
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchResult:
+    """Where a search ended.
+
+    Attributes
+    ----------
+    masks : uint64 [K, words]
+        The sets found, best first; K is 0 when none was.
+    responsibility : float32 [H, W] or None
+        The ranking the sets were read from; used to grow a set that fails its certificate.
+    reason : str
+        Why there is no set, in words for the user; empty when there is one.
+    irreducible_at : int or None
+        The grain at which the search proved each set irreducible.
+    details : dict
+        Numbers of the method worth keeping in the record (JSON types only).
+    extra_masks : dict of str to uint64 [words]
+        Further named sets a method defines, such as ``necessary`` or ``complete``.
+    """
+
+    masks: PackedMasks
+    responsibility: Responsibility | None = None
+    reason: str = ""
+    irreducible_at: int | None = None
+    details: JsonObject | None = None
+    extra_masks: dict[str, PackedMasks] | None = None
+
+
+@runtime_checkable
+class Search(Protocol):
+    """One method at work on one subject."""
+
+    def ask(self) -> PackedMasks | None:
+        """The next complete round of masks ``[M, words]``, or None when the search is over."""
+
+    def tell(self, outcomes: Outcomes) -> None:
+        """Take the outcomes of the whole round, in ask order."""
+
+    def result(self) -> SearchResult:
+        """Where the search stands; final once ``ask`` returned None."""
+
+
+Rounds = Generator[PackedMasks, Outcomes, SearchResult]
+"""A search written as a coroutine: yields rounds, receives outcomes, returns its result."""
+
+
+class RoundSearch:
+    """Makes a ``Search`` of a coroutine, so that a method reads from top to bottom.
+
+    Parameters
+    ----------
+    rounds : generator
+        Yields packed masks, is sent their `Outcomes`, returns a `SearchResult`.
+    """
+
+    def __init__(self, rounds: Rounds) -> None:
+        self._rounds = rounds
+        self._pending: PackedMasks | None = None
+        self._result: SearchResult | None = None
+        self._advance(None)
+
+    def _advance(self, outcomes: Outcomes | None) -> None:
+        try:
+            step = next(self._rounds) if outcomes is None else self._rounds.send(outcomes)
+            if len(step) == 0:
+                raise RuntimeError("a search asked for an empty round")
+            self._pending = step
+        except StopIteration as stop:
+            self._pending, self._result = None, stop.value
+
+    def ask(self) -> PackedMasks | None:
+        """The next round, or None when the coroutine has returned."""
+        return self._pending
+
+    def tell(self, outcomes: Outcomes) -> None:
+        """Send the outcomes of the round that was asked."""
+        if self._pending is None or len(outcomes) != len(self._pending):
+            raise ValueError("tell() takes the outcomes of exactly the round that was asked")
+        self._advance(outcomes)
+
+    def result(self) -> SearchResult:
+        """The returned result.
+
+        Raises
+        ------
+        RuntimeError
+            If the search is not over.
+        """
+        if self._result is None:
+            raise RuntimeError("the search is not over; keep asking and telling")
+        return self._result
+
+
+@dataclass(frozen=True)
+class Method:
+    """Base of all methods: a frozen dataclass whose fields are the settings.
+
+    Sub-classes set ``name`` and ``version`` and implement `make_search`. ``version`` changes
+    whenever the same settings may give other results.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+
+    def make_search(self, subject: Subject) -> Search:
+        """Start a search for one subject."""
+        raise NotImplementedError
+
+    def settings(self) -> JsonObject:
+        """All settings as JSON types."""
+        return asdict(self)
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether the engine may grow a set that fails its certificate."""
+        return True
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Self:
+        """Build from names and values, as ``--set KEY=VALUE`` does; strings are converted.
+
+        Raises
+        ------
+        SettingsError
+            If a name is no setting of the method or its value doesn't convert.
+        """
+        known = {f.name: f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for key, value in settings.items():
+            if key not in known:
+                raise SettingsError(
+                    f"method {cls.name} has no setting {key!r}; it has {', '.join(known)}"
+                )
+            values[key] = _convert(cls.name, key, str(known[key].type), value)
+        return cls(**values)
+
+
+def _convert(method: str, key: str, annotation: str, value: Any) -> Any:
+    """Turn the text of a setting into what its annotation names; other values pass through."""
+    if not isinstance(value, str):
+        return value
+    if "None" in annotation and value.lower() == "none":
+        return None
+    try:
+        if annotation.startswith("bool"):
+            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
+                value.lower()
+            ]
+        if annotation.startswith("int"):
+            return int(value)
+        if annotation.startswith("float"):
+            return float(value)
+    except (KeyError, ValueError):
+        raise SettingsError(
+            f"method {method}: setting {key}={value!r} should be {annotation}"
+        ) from None
+    return value
+
+
+_REGISTRY: dict[str, type[Method]] = {}
+
+
+def register(cls: type[Method]) -> type[Method]:
+    """Class decorator: make a method known by its name."""
+    _REGISTRY[cls.name] = cls
+    return cls
+
+
+def registered() -> dict[str, type[Method]]:
+    """All registered methods by name."""
+    return dict(_REGISTRY)

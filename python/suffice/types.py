@@ -1,0 +1,68 @@
+"""Names of the array types and small records that every layer shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatImage = npt.NDArray[np.float32]
+"""``[C, H, W]`` float32 in the model's input space, after preprocessing."""
+
+Batch = npt.NDArray[np.float32]
+"""``[N, C, H, W]`` float32, composites for a classifier."""
+
+Scores = npt.NDArray[np.float32]
+"""``[N, K]`` float32, what a classifier returns: logits, or log-probabilities."""
+
+PixelMask = npt.NDArray[np.bool_]
+"""``[H, W]`` bool, true = pixel kept."""
+
+PackedMasks = npt.NDArray[np.uint64]
+"""``[M, ceil(H*W/64)]`` uint64; bit ``i % 64`` of word ``i // 64`` is pixel ``i``, row-major."""
+
+Responsibility = npt.NDArray[np.float32]
+"""``[H, W]`` float32, how far each pixel is a cause; only its order carries over models."""
+
+JsonObject = dict[str, Any]
+
+Status = Literal["found", "empty", "unattained", "budget"]
+OutputKind = Literal["logits", "probabilities", "multilabel"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of a round of masks, in the order they were asked.
+
+    With several baselines each mask is judged by its worst one: ``margin``, ``confidence`` and
+    ``passes`` come from the baseline with the lowest margin, ``top1``, ``top1_confidence`` and
+    ``lead`` from the one with the lowest lead (the first on ties).
+
+    Attributes
+    ----------
+    top1 : int32 [M]
+        The predicted class, lowest index on ties. For ``multilabel`` outputs the target where its
+        own sigmoid reaches 0.5 and -1 elsewhere.
+    top1_confidence : float64 [M]
+        Probability of ``top1``.
+    confidence : float64 [M]
+        Probability of the target class.
+    lead : float64 [M]
+        Log-odds lead of the target, ``z_c - max of the others``; 0 on a tie.
+    margin : float64 [M]
+        How far the criterion is from flipping, in log-odds units.
+    passes : bool [M]
+        Whether the criterion holds under every baseline.
+    """
+
+    top1: npt.NDArray[np.int32]
+    top1_confidence: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float64]
+    lead: npt.NDArray[np.float64]
+    margin: npt.NDArray[np.float64]
+    passes: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.passes)
