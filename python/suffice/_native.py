@@ -1,19 +1,41 @@
-"""The only importer of the compiled core: argument checks, then the call (DESIGN.md 7)."""
+"""The only importer of the compiled core: argument checks, then the call (DESIGN.md 7).
+
+Arrays are checked here once. A wrong dtype is a ``TypeError``, a wrong shape, layout or value a
+``ValueError``; nothing large is ever converted or copied silently. Small index arrays (boxes,
+offsets, lengths, targets, choices) may be non-contiguous. Packed masks are described in
+`suffice.types.PackedMasks`, and ``words`` is ``ceil(H * W / 64)``.
+"""
 
 from __future__ import annotations
+
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice import _core
-from suffice.types import PackedMasks
+from suffice.types import Batch, FloatImage, PackedMasks
 
 WORD_BITS = 64
+LabelMap = npt.NDArray[np.int32]
+"""``[H, W]`` int32, the region of every pixel, each in 0..R-1."""
 
 
 def words_for(n_pixels: int) -> int:
-    """Number of 64-bit words that hold ``n_pixels`` bits."""
+    """Count the 64-bit words that hold ``n_pixels`` bits."""
     return (n_pixels + WORD_BITS - 1) // WORD_BITS
+
+
+def build_info() -> dict[str, Any]:
+    """Say what was compiled in.
+
+    Returns
+    -------
+    dict
+        ``compiler`` and ``standard`` (text), ``cuda`` (bool) and ``sanitize`` (text, empty when
+        no sanitizer is on).
+    """
+    return _core.build_info()
 
 
 def pack(masks: npt.NDArray[np.bool_]) -> PackedMasks:
@@ -22,7 +44,8 @@ def pack(masks: npt.NDArray[np.bool_]) -> PackedMasks:
     if masks.dtype != np.bool_ or masks.ndim not in (2, 3):
         raise TypeError(f"expected bool masks [M, H, W], got {masks.dtype} {list(masks.shape)}")
     n = 1 if masks.ndim == 2 else masks.shape[0]
-    return _core.pack_masks(np.ascontiguousarray(masks).reshape(n, -1).view(np.uint8))
+    n_pixels = masks.shape[-2] * masks.shape[-1]
+    return _core.pack_masks(np.ascontiguousarray(masks).reshape(n, n_pixels).view(np.uint8))
 
 
 def unpack(packed: PackedMasks, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -42,6 +65,49 @@ def digest(packed: PackedMasks) -> npt.NDArray[np.uint64]:
     return _core.hash_masks(_packed(packed))
 
 
+def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
+    """Check type, dtype, dimensions and layout; never copy."""
+    if not isinstance(value, np.ndarray) or value.dtype != dtype:
+        raise TypeError(f"expected {name} as {np.dtype(dtype)} array, got {_describe(value)}")
+    if value.ndim != ndim:
+        raise ValueError(f"expected {name} with {ndim} dimensions, got {_describe(value)}")
+    if not value.flags.c_contiguous:
+        raise ValueError(f"expected C-contiguous {name}; pass np.ascontiguousarray({name})")
+    return value
+
+
+def _index_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
+    """As `_array`, but small: another layout is copied."""
+    if isinstance(value, np.ndarray) and value.dtype == dtype:
+        value = np.ascontiguousarray(value) if value.ndim else value
+    return _array(name, value, dtype, ndim)
+
+
+def _boxes(boxes: Any) -> npt.NDArray[np.int32]:
+    boxes = _index_array("boxes", boxes, np.int32, 2)
+    if boxes.shape[1] != 4:
+        raise ValueError(f"expected boxes int32 [N, 4] (r0, r1, c0, c1), got {_describe(boxes)}")
+    return boxes
+
+
+def _not_empty(name: str, value: npt.NDArray[Any]) -> None:
+    if value.size == 0:
+        raise ValueError(f"expected {name} with at least one pixel, got {_describe(value)}")
+
+
+def _shape(shape: tuple[int, int]) -> tuple[int, int]:
+    height, width = (int(side) for side in shape)
+    if height < 1 or width < 1:
+        raise ValueError(f"expected a shape of at least 1 x 1 pixels, got {height} x {width}")
+    return height, width
+
+
+def _threads(threads: int) -> int:
+    if threads < 1:
+        raise ValueError(f"expected at least 1 thread, got {threads}")
+    return int(threads)
+
+
 def _packed(packed: PackedMasks, n_pixels: int | None = None) -> PackedMasks:
     if not isinstance(packed, np.ndarray) or packed.dtype != np.uint64 or packed.ndim != 2:
         raise TypeError(f"expected packed masks uint64 [M, words], got {_describe(packed)}")
@@ -49,6 +115,8 @@ def _packed(packed: PackedMasks, n_pixels: int | None = None) -> PackedMasks:
         raise ValueError(
             f"expected {words_for(n_pixels)} words for {n_pixels} pixels, got {packed.shape[1]}"
         )
+    if packed.shape[1] == 0:
+        raise ValueError(f"expected packed masks of at least one word, got {_describe(packed)}")
     return np.ascontiguousarray(packed)
 
 
