@@ -65,6 +65,55 @@ def digest(packed: PackedMasks) -> npt.NDArray[np.uint64]:
     return _core.hash_masks(_packed(packed))
 
 
+def compose(
+    image: FloatImage,
+    baseline: FloatImage,
+    masks: PackedMasks,
+    out: Batch | None = None,
+    threads: int = 1,
+) -> Batch:
+    """Composites ``where(mask, image, baseline)``, bit by bit.
+
+    Parameters
+    ----------
+    image, baseline : float32 [C, H, W]
+        C-contiguous, of one shape.
+    masks : uint64 [M, words]
+    out : float32 [M, C, H, W], optional
+        C-contiguous memory to write to, apart from the inputs; allocated when None.
+    threads : int
+        How many threads may take part; the result is the same for any number.
+
+    Returns
+    -------
+    float32 [M, C, H, W]
+        ``out``, every element written.
+    """
+    image = _array("image", image, np.float32, 3)
+    baseline = _array("baseline", baseline, np.float32, 3)
+    if baseline.shape != image.shape:
+        raise ValueError(
+            f"expected a baseline of the image's shape {list(image.shape)}, "
+            f"got {list(baseline.shape)}"
+        )
+    _not_empty("image", image)
+    masks = _packed(masks, image.shape[1] * image.shape[2])
+    shape = (len(masks), *image.shape)
+    if out is None:
+        out = np.empty(shape, np.float32)
+    else:
+        out = _array("out", out, np.float32, 4)
+        if out.shape != shape or not out.flags.writeable:
+            raise ValueError(
+                f"expected writeable out of shape {list(shape)}, got {list(out.shape)}"
+                f"{'' if out.flags.writeable else ', read-only'}"
+            )
+        if np.may_share_memory(out, image) or np.may_share_memory(out, baseline):
+            raise ValueError("expected out apart from image and baseline, got overlapping memory")
+    _core.compose(image, baseline, masks, out, _threads(threads))
+    return out
+
+
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
     """Check type, dtype, dimensions and layout; never copy."""
     if not isinstance(value, np.ndarray) or value.dtype != dtype:
