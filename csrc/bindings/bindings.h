@@ -7,6 +7,7 @@ namespace suffice {
 
 void bind_build_info(pybind11::module_& m);
 void bind_masks(pybind11::module_& m);
+void bind_regions(pybind11::module_& m);
 void bind_compose(pybind11::module_& m);
 
 }  // namespace suffice

@@ -6,5 +6,6 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled core of suffice. Use it through suffice._native, which checks arguments.";
   suffice::bind_build_info(m);
   suffice::bind_masks(m);
+  suffice::bind_regions(m);
   suffice::bind_compose(m);
 }

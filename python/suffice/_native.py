@@ -65,6 +65,112 @@ def digest(packed: PackedMasks) -> npt.NDArray[np.uint64]:
     return _core.hash_masks(_packed(packed))
 
 
+def masks_from_boxes(
+    boxes: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], shape: tuple[int, int]
+) -> PackedMasks:
+    """Masks that are unions of boxes.
+
+    Parameters
+    ----------
+    boxes : int32 [N, 4]
+        ``(r0, r1, c0, c1)``, half-open, inside the image. A box may be empty.
+    offsets : int64 [M + 1]
+        From 0 to N, never falling; mask ``m`` keeps boxes ``offsets[m]`` to ``offsets[m + 1] - 1``.
+    shape : (H, W)
+
+    Returns
+    -------
+    uint64 [M, words]
+
+    Raises
+    ------
+    ValueError
+        If a box leaves the image or the offsets are not as said.
+    """
+    boxes = _boxes(boxes)
+    offsets = _index_array("offsets", offsets, np.int64, 1)
+    if offsets.size == 0:
+        raise ValueError("expected offsets int64 [M + 1], got none; zero masks are offsets [0]")
+    return _core.masks_from_boxes(boxes, offsets, *_shape(shape))
+
+
+def tile_labels(shape: tuple[int, int], grain: int) -> LabelMap:
+    """Label map of square tiles, from the top-left corner; the last ones may be smaller.
+
+    Parameters
+    ----------
+    shape : (H, W)
+    grain : int
+        Side of a tile in pixels, at least 1.
+
+    Returns
+    -------
+    int32 [H, W]
+        Tiles numbered along their rows; ``ceil(H / grain) * ceil(W / grain)`` of them.
+    """
+    if grain < 1:
+        raise ValueError(f"expected a grain of at least 1 pixel, got {grain}")
+    return _core.tile_labels(*_shape(shape), int(grain))
+
+
+def grid_labels(shape: tuple[int, int], rows: int, cols: int) -> LabelMap:
+    """Label map of a grid with a given number of cells.
+
+    Parameters
+    ----------
+    shape : (H, W)
+    rows, cols : int
+        Cells down and across: 1 to H and 1 to W, so that no cell is empty. Cell ``i`` begins at
+        pixel ``floor(i * H / rows)``.
+
+    Returns
+    -------
+    int32 [H, W]
+        Cells numbered along their rows.
+    """
+    if not (1 <= rows <= shape[0] and 1 <= cols <= shape[1]):
+        raise ValueError(
+            f"expected a grid of 1 to {shape[0]} rows and 1 to {shape[1]} columns for an image of "
+            f"{shape[0]} x {shape[1]} pixels, got {rows} x {cols}"
+        )
+    return _core.grid_labels(*_shape(shape), int(rows), int(cols))
+
+
+def masks_from_labels(
+    labels: LabelMap, choices: npt.NDArray[np.uint64], n_regions: int
+) -> PackedMasks:
+    """Masks that keep chosen regions of a label map.
+
+    Parameters
+    ----------
+    labels : int32 [H, W]
+        Region of each pixel, each in 0..R-1. C-contiguous.
+    choices : uint64 [M, ceil(R / 64)]
+        Bit ``r % 64`` of word ``r // 64`` set = region ``r`` keeps its pixels; ``pack`` of bool
+        ``[M, 1, R]`` makes them.
+    n_regions : int
+        R.
+
+    Returns
+    -------
+    uint64 [M, words]
+
+    Raises
+    ------
+    ValueError
+        If a label is outside 0..R-1.
+    """
+    labels = _array("labels", labels, np.int32, 2)
+    choices = _index_array("choices", choices, np.uint64, 2)
+    if n_regions < 1 or choices.shape[1] != words_for(n_regions):
+        raise ValueError(
+            f"expected choices of {words_for(max(n_regions, 1))} words for {n_regions} regions "
+            f"(at least 1), got {choices.shape[1]}"
+        )
+    _not_empty("labels", labels)
+    return _core.masks_from_labels(labels, choices, int(n_regions))
+
+
 def compose(
     image: FloatImage,
     baseline: FloatImage,
