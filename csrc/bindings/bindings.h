@@ -9,5 +9,6 @@ void bind_build_info(pybind11::module_& m);
 void bind_masks(pybind11::module_& m);
 void bind_regions(pybind11::module_& m);
 void bind_compose(pybind11::module_& m);
+void bind_responsibility(pybind11::module_& m);
 
 }  // namespace suffice

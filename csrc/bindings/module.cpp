@@ -8,4 +8,5 @@ PYBIND11_MODULE(_core, m) {
   suffice::bind_masks(m);
   suffice::bind_regions(m);
   suffice::bind_compose(m);
+  suffice::bind_responsibility(m);
 }

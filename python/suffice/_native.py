@@ -220,6 +220,30 @@ def compose(
     return out
 
 
+def accumulate(
+    boxes: npt.NDArray[np.int32], values: npt.NDArray[np.int64], shape: tuple[int, int]
+) -> npt.NDArray[np.int64]:
+    """Sum of weighted boxes, exact in 64-bit integers.
+
+    Parameters
+    ----------
+    boxes : int32 [N, 4]
+        ``(r0, r1, c0, c1)``, half-open, inside the image.
+    values : int64 [N]
+        What each box adds to every pixel inside it, in fixed point. Sums wrap at 64 bits.
+    shape : (H, W)
+
+    Returns
+    -------
+    int64 [H, W]
+    """
+    boxes = _boxes(boxes)
+    values = _index_array("values", values, np.int64, 1)
+    if len(values) != len(boxes):
+        raise ValueError(f"expected one value for each of {len(boxes)} boxes, got {len(values)}")
+    return _core.accumulate(boxes, values, *_shape(shape))
+
+
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
     """Check type, dtype, dimensions and layout; never copy."""
     if not isinstance(value, np.ndarray) or value.dtype != dtype:
