@@ -9,4 +9,5 @@ PYBIND11_MODULE(_core, m) {
   suffice::bind_regions(m);
   suffice::bind_compose(m);
   suffice::bind_responsibility(m);
+  suffice::bind_ranking(m);
 }

@@ -244,6 +244,63 @@ def accumulate(
     return _core.accumulate(boxes, values, *_shape(shape))
 
 
+def rank(
+    values: npt.NDArray[np.float32], ties: Literal["last", "first"] = "last"
+) -> npt.NDArray[np.int32]:
+    """Rank pixels by falling value.
+
+    Parameters
+    ----------
+    values : float32 [H, W]
+        C-contiguous. -0.0 equals 0.0; infinities are allowed.
+    ties : {"last", "first"}
+        Which of equal values comes first: ``last`` the higher flat index (ReX's rule, which is to
+        sort by (value, row, column) descending), ``first`` the lower one.
+
+    Returns
+    -------
+    int32 [H * W]
+        Flat pixel indices.
+
+    Raises
+    ------
+    ValueError
+        If a value is NaN.
+    """
+    values = _array("values", values, np.float32, 2)
+    if ties not in ("last", "first"):
+        raise ValueError(f"expected ties 'last' or 'first', got {ties!r}")
+    return _core.rank(values, ties == "last")
+
+
+def prefix_masks(
+    order: npt.NDArray[np.int32], lengths: npt.NDArray[np.int64], shape: tuple[int, int]
+) -> PackedMasks:
+    """Masks of the first pixels of an order.
+
+    Parameters
+    ----------
+    order : int32 [L]
+        Flat pixel indices, each in 0..H*W-1; usually what `rank` returns.
+    lengths : int64 [M]
+        How many pixels of the order each mask keeps, 0 to L, in any order.
+    shape : (H, W)
+
+    Returns
+    -------
+    uint64 [M, words]
+
+    Raises
+    ------
+    ValueError
+        If an index or a length is out of range.
+    """
+    order = _index_array("order", order, np.int32, 1)
+    lengths = _index_array("lengths", lengths, np.int64, 1)
+    height, width = _shape(shape)
+    return _core.prefix_masks(order, lengths, height * width)
+
+
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
     """Check type, dtype, dimensions and layout; never copy."""
     if not isinstance(value, np.ndarray) or value.dtype != dtype:
