@@ -65,6 +65,21 @@ def digest(packed: PackedMasks) -> npt.NDArray[np.uint64]:
     return _core.hash_masks(_packed(packed))
 
 
+def dice(packed: PackedMasks) -> npt.NDArray[np.float64]:
+    """Dice coefficient of every pair of masks.
+
+    Parameters
+    ----------
+    packed : uint64 [M, words]
+
+    Returns
+    -------
+    float64 [M, M]
+        ``2 |A & B| / (|A| + |B|)``; 1 where both masks are empty.
+    """
+    return _core.dice(_packed(packed))
+
+
 def masks_from_boxes(
     boxes: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], shape: tuple[int, int]
 ) -> PackedMasks:
