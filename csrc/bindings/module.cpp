@@ -10,4 +10,5 @@ PYBIND11_MODULE(_core, m) {
   suffice::bind_compose(m);
   suffice::bind_responsibility(m);
   suffice::bind_ranking(m);
+  suffice::bind_scores(m);
 }

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice import _core
-from suffice.types import Batch, FloatImage, PackedMasks
+from suffice.errors import ScoresError
+from suffice.types import Batch, Decisions, FloatImage, OutputKind, PackedMasks, Scores
 
 WORD_BITS = 64
 LabelMap = npt.NDArray[np.int32]
@@ -314,6 +315,45 @@ def prefix_masks(
     lengths = _index_array("lengths", lengths, np.int64, 1)
     height, width = _shape(shape)
     return _core.prefix_masks(order, lengths, height * width)
+
+
+def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKind) -> Decisions:
+    """Judge scores by a target class, row by row.
+
+    Parameters
+    ----------
+    scores : float32 [N, K]
+        C-contiguous. Logits, or log-probabilities (-inf where p = 0) for ``probabilities``. K is
+        at least 2, or 1 for ``multilabel``.
+    targets : int32 [N]
+        The class each row is asked about, 0 to K - 1.
+    output_kind : {"logits", "probabilities", "multilabel"}
+
+    Returns
+    -------
+    Decisions
+        Computed in float64, each row by itself: N and the neighbours change no bit.
+
+    Raises
+    ------
+    ScoresError
+        If a row holds NaN or an infinity; its attribute ``row`` says which.
+    ValueError
+        If a target is no class.
+    """
+    scores = _array("scores", scores, np.float32, 2)
+    targets = _index_array("targets", targets, np.int32, 1)
+    if len(targets) != len(scores):
+        raise ValueError(f"expected one target for each of {len(scores)} rows, got {len(targets)}")
+    row, *columns, wins_tie = _core.decide(scores, targets, output_kind)
+    if row >= 0:
+        bad = scores[row][~np.isfinite(scores[row])]
+        raise ScoresError(
+            f"expected finite scores, got {bad[0]} in row {row} of {len(scores)}; "
+            "the model can't be explained where it gives no number",
+            row=row,
+        )
+    return Decisions(*columns, wins_tie.view(np.bool_))
 
 
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
