@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from suffice.criterion import MAX_LOG_ODDS, Criterion, logit
 from suffice.errors import SettingsError
 

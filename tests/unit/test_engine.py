@@ -8,11 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+
 import suffice
 from reference import toy
 from suffice import _native
 from suffice.errors import ScoresError, SettingsError
-from suffice.methods.base import Method, RoundSearch, Rounds, SearchResult
+from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult
 from suffice.models.callable import CallableClassifier
 from suffice.subject import Subject
 
@@ -90,7 +91,7 @@ def test_whole_image_and_empty_mask_are_known_already() -> None:
 
 @pytest.mark.parametrize("budget", range(2, 9))
 def test_a_budgeted_run_is_a_prefix_of_the_unlimited_one(budget: int) -> None:
-    rounds = (((0,), ALL[:30] + (41,), (0, 2, 41)), ((0, 1, 41), (0, 41)))
+    rounds = (((0,), (*ALL[:30], 41), (0, 2, 41)), ((0, 1, 41), (0, 41)))
     free = explain(AND, rounds)
     held = explain(AND, rounds, budget=budget)
     assert held.evaluations == min(budget, free.evaluations)
@@ -101,7 +102,7 @@ def test_a_budgeted_run_is_a_prefix_of_the_unlimited_one(budget: int) -> None:
 
 
 def test_baseline_of_the_target_class_is_the_empty_answer() -> None:
-    constant = lambda batch: np.tile(np.float32([0.0, 1.0]), (len(batch), 1))  # noqa: E731
+    constant = lambda batch: np.tile(np.float32([0.0, 1.0]), (len(batch), 1))
     exp = explain(constant, (((0,),),))
     assert exp.status == "empty"
     assert exp.pixels == 0
@@ -125,7 +126,7 @@ def test_another_target_than_the_top1_can_be_explained() -> None:
 
 def test_several_baselines_must_all_pass() -> None:
     both = [np.zeros((1, *SHAPE), np.float32), np.ones((1, *SHAPE), np.float32) * 0.5]
-    loose = lambda b: np.stack(  # noqa: E731
+    loose = lambda b: np.stack(
         [np.zeros(len(b)), b[:, 0, 0, 0] - b[:, 0, 3, 3] * 4 + 0.5 * b[:, 0, 5, 6]], axis=1
     ).astype(np.float32)
     image = toy.ones(*SHAPE)
@@ -215,7 +216,7 @@ def test_stopping_keeps_what_is_done() -> None:
         should_stop=lambda: len(seen) >= 3,
     )
     for exp in stream:
-        seen.append(exp)
+        seen.append(exp)  # noqa: PERF402  # should_stop watches the list grow
     assert 3 <= len(seen) < 10
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 import suffice
 from reference import toy
 from suffice.errors import InputError
