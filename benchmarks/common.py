@@ -35,9 +35,7 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "python": platform.python_version(),
         "commit": commit.stdout.strip(),
-        "date": subprocess.run(
-            ["date", "-u", "+%F"], capture_output=True, text=True
-        ).stdout.strip(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 
 

@@ -95,8 +95,10 @@ def brief(per_seed: list[list[dict[str, float]]]) -> str:
 
 def table(result: dict[str, Any]) -> str:
     lines = [
-        f"{result['photos']} photos, {result['seeds']} seeds, top1; medians over photos and seeds "
-        "(q1-q3). Spread: max/min of a photo's area over the seeds, median over photos.",
+        (
+            f"{result['photos']} photos, {result['seeds']} seeds, top1; medians over photos and "
+            "seeds (q1-q3). Spread: max/min of a photo's area over the seeds, median over photos."
+        ),
         "",
         "| variant | model | area % | evaluations | depth | spread over seeds | sufficient |",
         "|---|---|---|---|---|---|---|",
