@@ -1,3 +1,5 @@
+#include <pybind11/typing.h>
+
 #include <string>
 
 #include "bindings/bindings.h"
@@ -20,12 +22,14 @@ std::string compiler() {
 #endif
 }
 
-py::dict build_info() {
-  py::dict info;
-  info["compiler"] = compiler();
-  info["standard"] = "C++" + std::to_string(__cplusplus / 100 % 100);
-  info["cuda"] = SUFFICE_BUILT_WITH_CUDA != 0;
-  info["sanitize"] = SUFFICE_BUILT_WITH_SANITIZERS;
+using Info = py::typing::Dict<py::str, py::object>;
+
+Info build_info() {
+  Info info;
+  info["compiler"] = py::str(compiler());
+  info["standard"] = py::str("C++" + std::to_string(__cplusplus / 100 % 100));
+  info["cuda"] = py::bool_(SUFFICE_BUILT_WITH_CUDA != 0);
+  info["sanitize"] = py::str(SUFFICE_BUILT_WITH_SANITIZERS);
   return info;
 }
 

@@ -1,4 +1,6 @@
 #include <string>
+#include <tuple>
+#include <utility>
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
@@ -18,8 +20,11 @@ OutputKind parse_kind(const std::string& kind) {
   return OutputKind::kMultilabel;
 }
 
-py::tuple decide_rows(const Array<float>& scores, const Array<std::int32_t>& targets,
-                      const std::string& output_kind) {
+using Columns = std::tuple<std::int64_t, Array<std::int32_t>, Array<double>, Array<double>,
+                           Array<double>, Array<double>, Array<std::uint8_t>>;
+
+Columns decide_rows(const Array<float>& scores, const Array<std::int32_t>& targets,
+                    const std::string& output_kind) {
   const OutputKind kind = parse_kind(output_kind);
   const auto n = targets.size();
   auto top1 = make_array<std::int32_t>({n});
@@ -39,7 +44,8 @@ py::tuple decide_rows(const Array<float>& scores, const Array<std::int32_t>& tar
     py::gil_scoped_release release;
     bad_row = decide(scores_in, n_classes, targets_in, kind, to);
   }
-  return py::make_tuple(bad_row, top1, top1_confidence, confidence, lead, log_odds, wins_tie);
+  return {bad_row,         std::move(top1),     std::move(top1_confidence), std::move(confidence),
+          std::move(lead), std::move(log_odds), std::move(wins_tie)};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@ offsets, lengths, targets, choices) may be non-contiguous. Packed masks are desc
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any, Literal
 
 import numpy as np
@@ -51,9 +52,10 @@ def pack(masks: npt.NDArray[np.bool_]) -> PackedMasks:
 
 def unpack(packed: PackedMasks, shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
     """Unpack ``uint64 [M, words]`` into ``bool [M, H, W]``."""
-    packed = _packed(packed, shape[0] * shape[1])
-    flat = _core.unpack_masks(packed, shape[0] * shape[1])
-    return flat.view(np.bool_).reshape(len(packed), *shape)
+    height, width = _shape(shape)
+    packed = _packed(packed, height * width)
+    flat = _core.unpack_masks(packed, height * width)
+    return flat.view(np.bool_).reshape(len(packed), height, width)
 
 
 def count(packed: PackedMasks) -> npt.NDArray[np.int64]:
@@ -124,9 +126,7 @@ def tile_labels(shape: tuple[int, int], grain: int) -> LabelMap:
     int32 [H, W]
         Tiles numbered along their rows; ``ceil(H / grain) * ceil(W / grain)`` of them.
     """
-    if grain < 1:
-        raise ValueError(f"expected a grain of at least 1 pixel, got {grain}")
-    return _core.tile_labels(*_shape(shape), int(grain))
+    return _core.tile_labels(*_shape(shape), _at_least_one("grain", grain))
 
 
 def grid_labels(shape: tuple[int, int], rows: int, cols: int) -> LabelMap:
@@ -144,12 +144,13 @@ def grid_labels(shape: tuple[int, int], rows: int, cols: int) -> LabelMap:
     int32 [H, W]
         Cells numbered along their rows.
     """
-    if not (1 <= rows <= shape[0] and 1 <= cols <= shape[1]):
+    height, width = _shape(shape)
+    if not (1 <= index(rows) <= height and 1 <= index(cols) <= width):
         raise ValueError(
-            f"expected a grid of 1 to {shape[0]} rows and 1 to {shape[1]} columns for an image of "
-            f"{shape[0]} x {shape[1]} pixels, got {rows} x {cols}"
+            f"expected a grid of 1 to {height} rows and 1 to {width} columns for an image of "
+            f"{height} x {width} pixels, got {rows} x {cols}"
         )
-    return _core.grid_labels(*_shape(shape), int(rows), int(cols))
+    return _core.grid_labels(height, width, rows, cols)
 
 
 def masks_from_labels(
@@ -178,13 +179,13 @@ def masks_from_labels(
     """
     labels = _array("labels", labels, np.int32, 2)
     choices = _index_array("choices", choices, np.uint64, 2)
-    if n_regions < 1 or choices.shape[1] != words_for(n_regions):
+    n_words = words_for(_at_least_one("n_regions", n_regions))
+    if choices.shape[1] != n_words:
         raise ValueError(
-            f"expected choices of {words_for(max(n_regions, 1))} words for {n_regions} regions "
-            f"(at least 1), got {choices.shape[1]}"
+            f"expected choices of {n_words} words for {n_regions} regions, got {choices.shape[1]}"
         )
     _not_empty("labels", labels)
-    return _core.masks_from_labels(labels, choices, int(n_regions))
+    return _core.masks_from_labels(labels, choices, n_regions)
 
 
 def compose(
@@ -232,7 +233,7 @@ def compose(
             )
         if np.may_share_memory(out, image) or np.may_share_memory(out, baseline):
             raise ValueError("expected out apart from image and baseline, got overlapping memory")
-    _core.compose(image, baseline, masks, out, _threads(threads))
+    _core.compose(image, baseline, masks, out, _at_least_one("threads", threads))
     return out
 
 
@@ -345,7 +346,9 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
     targets = _index_array("targets", targets, np.int32, 1)
     if len(targets) != len(scores):
         raise ValueError(f"expected one target for each of {len(scores)} rows, got {len(targets)}")
-    row, *columns, wins_tie = _core.decide(scores, targets, output_kind)
+    row, top1, top1_confidence, confidence, lead, log_odds, wins_tie = _core.decide(
+        scores, targets, output_kind
+    )
     if row >= 0:
         bad = scores[row][~np.isfinite(scores[row])]
         raise ScoresError(
@@ -353,7 +356,7 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
             "the model can't be explained where it gives no number",
             row=row,
         )
-    return Decisions(*columns, wins_tie.view(np.bool_))
+    return Decisions(top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_))
 
 
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
@@ -375,10 +378,10 @@ def _index_array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> n
 
 
 def _boxes(boxes: Any) -> npt.NDArray[np.int32]:
-    boxes = _index_array("boxes", boxes, np.int32, 2)
-    if boxes.shape[1] != 4:
+    checked = _index_array("boxes", boxes, np.int32, 2)
+    if checked.shape[1] != 4:
         raise ValueError(f"expected boxes int32 [N, 4] (r0, r1, c0, c1), got {_describe(boxes)}")
-    return boxes
+    return checked
 
 
 def _not_empty(name: str, value: npt.NDArray[Any]) -> None:
@@ -387,19 +390,19 @@ def _not_empty(name: str, value: npt.NDArray[Any]) -> None:
 
 
 def _shape(shape: tuple[int, int]) -> tuple[int, int]:
-    height, width = (int(side) for side in shape)
-    if height < 1 or width < 1:
+    height, width = shape
+    if index(height) < 1 or index(width) < 1:
         raise ValueError(f"expected a shape of at least 1 x 1 pixels, got {height} x {width}")
-    return height, width
+    return index(height), index(width)
 
 
-def _threads(threads: int) -> int:
-    if threads < 1:
-        raise ValueError(f"expected at least 1 thread, got {threads}")
-    return int(threads)
+def _at_least_one(name: str, value: int) -> int:
+    if index(value) < 1:
+        raise ValueError(f"expected {name} of at least 1, got {value}")
+    return index(value)
 
 
-def _packed(packed: PackedMasks, n_pixels: int | None = None) -> PackedMasks:
+def _packed(packed: Any, n_pixels: int | None = None) -> PackedMasks:
     if not isinstance(packed, np.ndarray) or packed.dtype != np.uint64 or packed.ndim != 2:
         raise TypeError(f"expected packed masks uint64 [M, words], got {_describe(packed)}")
     if n_pixels is not None and packed.shape[1] != words_for(n_pixels):
