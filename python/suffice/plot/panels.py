@@ -171,14 +171,14 @@ def figure(exp: Explanation, image: npt.NDArray[np.uint8] | None = None) -> Figu
     panels += ["kept pixels"]
     rows, columns = exp.mask.shape
     height = float(np.clip(3.2 * rows / columns, 1.6, 6.4))
-    made = Figure(figsize=(3.3 * max(len(panels), 2), height + 0.95), layout="constrained")
+    made = Figure(figsize=(3.3 * max(len(panels), 2), height + 0.8), layout="constrained")
     axes = made.subplots(1, len(panels), squeeze=False)[0]
     for axis, panel in zip(axes, panels, strict=True):
         if panel == "photo":
             axis.imshow(photo, interpolation="nearest")
             _bare(axis)
         elif panel == "responsibility":
-            responsibility(exp, photo, ax=axis)
+            _outline(responsibility(exp, photo, ax=axis), exp.mask)
         else:
             kept(exp, photo, ax=axis)
         axis.set_title(panel, fontsize=9, color=MUTED, pad=5)
@@ -272,4 +272,4 @@ def _outline(axis: Any, mask: npt.NDArray[np.bool_]) -> None:
     r, c = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
     down = np.stack([np.stack([c - 0.5, r - 0.5], -1), np.stack([c - 0.5, r + 0.5], -1)], 1)
     segments = np.concatenate([across, down])
-    axis.add_collection(LineCollection(segments, colors=OUTLINE, linewidths=1.0))
+    axis.add_collection(LineCollection(segments, colors=OUTLINE, linewidths=0.9))

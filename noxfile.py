@@ -1,0 +1,107 @@
+"""Sessions that CI and developers share: ``nox -s lint types tests`` and so on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4"
+nox.options.sessions = ["lint", "types", "stubs", "tests"]
+nox.options.default_venv_backend = "venv"
+
+PINS = ("-c", "constraints/ci.txt")
+BUILD_TOOLS = ("scikit-build-core", "pybind11", "cmake", "ninja")
+
+
+def install(session: nox.Session, *extras: str, settings: tuple[str, ...] = ()) -> None:
+    """Install the package with the pinned tools; ``settings`` go to CMake."""
+    session.install(*PINS, *BUILD_TOOLS)
+    options = [word for setting in settings for word in ("-C", setting)]
+    target = f".[{','.join(extras)}]" if extras else "."
+    session.install(*PINS, "--no-build-isolation", *options, target)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Formatting, lint, spelling and layering."""
+    install(session, "dev")
+    session.install(*PINS, "codespell")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    sources = [
+        str(path)
+        for path in sorted(Path("csrc").rglob("*"))
+        if path.suffix in (".cpp", ".h", ".cu", ".cuh")
+    ]
+    session.run("clang-format", "--dry-run", "--Werror", *sources)
+    session.run("codespell", "python", "csrc", "tests", "docs", "README.md", "CONTRIBUTING.md")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly."""
+    install(session, "dev")
+    session.run("python", "-m", "mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests with the pinned versions."""
+    install(session, "dev", "demo", settings=("cmake.define.SUFFICE_WERROR=ON",))
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(name="tests-min")
+def tests_min(session: nox.Session) -> None:
+    """Run the tests with the oldest run-time dependencies that pyproject.toml allows."""
+    session.install(*BUILD_TOOLS)
+    session.install("--no-build-isolation", "-c", "constraints/min.txt", ".[cpu,plot]")
+    session.install("-c", "constraints/min.txt", "pytest", "hypothesis")
+    session.run("python", "-m", "pytest", "-m", "not demo", *session.posargs)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Run the C++ tests; needs GoogleTest where CMake finds it."""
+    session.run("make", "native", external=True)
+
+
+@nox.session
+def asan(session: nox.Session) -> None:
+    """Run the tests under the address and undefined-behaviour sanitizers."""
+    install(
+        session,
+        "dev",
+        settings=("cmake.define.SUFFICE_SANITIZE=address,undefined", "install.strip=false"),
+    )
+    library = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True)
+    session.run(
+        "python",
+        "-m",
+        "pytest",
+        *session.posargs,
+        env={"LD_PRELOAD": str(library).strip(), "ASAN_OPTIONS": "detect_leaks=0"},
+    )
+
+
+@nox.session
+def stubs(session: nox.Session) -> None:
+    """Fail if the stub of the compiled core is not what it would be generated as."""
+    install(session, "dev")
+    out = Path(session.create_tmp())
+    session.run("pybind11-stubgen", "suffice._core", "-o", str(out))
+    session.run("ruff", "format", str(out / "suffice" / "_core.pyi"))
+    made = (out / "suffice" / "_core.pyi").read_text()
+    if made != Path("python/suffice/_core.pyi").read_text():
+        session.error("python/suffice/_core.pyi is out of date: run `make stubs`")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run a benchmark: ``nox -s bench -- versus_rex.py``."""
+    install(session, "dev", "demo")
+    script, *words = session.posargs or session.error("name a script of benchmarks/")
+    session.run("python", os.fspath(Path("benchmarks") / script), *words)
