@@ -25,7 +25,7 @@ def install(session: nox.Session, *extras: str, settings: tuple[str, ...] = ()) 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Formatting, lint, spelling and layering."""
+    """Check formatting, lint, spelling and layering."""
     install(session, "dev")
     session.install(*PINS, "codespell")
     session.run("ruff", "check", ".")
