@@ -30,7 +30,6 @@ _NAMES = {
     "errors": "suffice.errors",
     "plot": "suffice.plot",
 }
-__all__ = sorted([*_NAMES, "__version__"])
 
 if TYPE_CHECKING:
     from suffice import errors as errors
@@ -61,4 +60,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted([*_NAMES, "__version__"])

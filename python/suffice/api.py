@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, Self, cast, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -433,7 +433,7 @@ class _Progress:
 
             self._bar = tqdm(total=total, unit="image", desc="explaining")
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -107,7 +107,7 @@ class Engine:
         self.settings = settings
         size = classifier.fixed_batch or batch_size or classifier.batch_size
         self.evaluator = Evaluator(classifier, size)
-        self._on_evaluations = on_evaluations or (lambda n: None)
+        self._on_evaluations = on_evaluations or (lambda _: None)
         self._should_stop = should_stop or (lambda: False)
         self._probe: Probe | None = None
 
