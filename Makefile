@@ -15,18 +15,22 @@ PACKAGE  = $(PIP) --no-build-isolation -C build-dir=$(BUILD)/make
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types stubs native asan clean
+.PHONY: help setup demo test lint format types stubs native asan asan-python clean
 
 help:
 	@echo "make demo    explain a photo with a real classifier"
 	@echo "make test    run all tests (ARGS='-k name' is handed to pytest)"
+	@echo "make setup   only set up .venv"
 	@echo "make lint    formatting, lint and layering"
 	@echo "make format  write formatting"
 	@echo "make types   mypy, strict"
-	@echo "make stubs   write the stub of the compiled core anew"
+	@echo "make stubs   check the stub of the compiled core; write it anew if it differs"
 	@echo "make native  C++ tests (needs GoogleTest)"
-	@echo "make asan    tests under address and undefined-behaviour sanitizers"
+	@echo "make asan    C++ tests under address and undefined-behaviour sanitizers"
+	@echo "make asan-python   the Python tests under them"
 	@echo "make clean   remove .venv and everything that was built"
+
+setup: $(VENV)/.test
 
 demo: $(VENV)/.demo
 	$(BIN)/suffice demo
@@ -49,18 +53,30 @@ types: $(VENV)/.test
 	$(BIN)/python -m mypy
 
 stubs: $(VENV)/.test
-	$(BIN)/pybind11-stubgen suffice._core -o python
-	$(BIN)/ruff format python/suffice/_core.pyi
+	rm -rf $(BUILD)/stubs
+	$(BIN)/pybind11-stubgen suffice._core -o $(BUILD)/stubs
+	$(BIN)/ruff format -q $(BUILD)/stubs/suffice/_core.pyi
+	@cmp -s $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi || \
+	  { cp $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi; \
+	    echo "python/suffice/_core.pyi was out of date and is written anew: commit it"; exit 1; }
 
 native: $(VENV)/.build
-	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B $(BUILD)/native -G Ninja \
-	  -DSUFFICE_NATIVE_TESTS=ON -DSUFFICE_CUDA=OFF -DPython_EXECUTABLE=$(abspath $(BIN))/python \
-	  -Dpybind11_DIR="$$($(BIN)/python -m pybind11 --cmakedir)"
-	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(BUILD)/native
-	PATH="$(abspath $(BIN)):$$PATH" ctest --test-dir $(BUILD)/native --output-on-failure
+	$(call native_tests,native,)
+
+asan: $(VENV)/.build
+	$(call native_tests,native-asan,-DSUFFICE_SANITIZE=address$(comma)undefined)
+
+comma := ,
+# $(1) folder below build/, $(2) further settings. GoogleTest is needed; CMake says so without it.
+define native_tests
+	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B $(BUILD)/$(1) -G Ninja -DSUFFICE_PYTHON=OFF \
+	  -DSUFFICE_CUDA=OFF -DSUFFICE_WERROR=ON -DSUFFICE_NATIVE_TESTS=ON $(2)
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(BUILD)/$(1)
+	PATH="$(abspath $(BIN)):$$PATH" ctest --test-dir $(BUILD)/$(1) --output-on-failure
+endef
 
 # The sanitized core is installed into a venv of its own, so that .venv keeps the fast one.
-asan: $(VENV)/.test
+asan-python: $(VENV)/.test
 	$(PYTHON) -m venv $(BUILD)/asan-venv
 	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 	  > "$$($(BUILD)/asan-venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"

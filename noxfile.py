@@ -8,7 +8,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.4"
-nox.options.sessions = ["lint", "types", "stubs", "tests"]
+nox.options.sessions = ["lint", "types", "tests"]
 nox.options.default_venv_backend = "venv"
 
 PINS = ("-c", "constraints/ci.txt")
@@ -63,40 +63,11 @@ def tests_min(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-m", "not demo", *session.posargs)
 
 
-@nox.session
-def native(session: nox.Session) -> None:
-    """Run the C++ tests; needs GoogleTest where CMake finds it."""
-    session.run("make", "native", external=True)
-
-
-@nox.session
-def asan(session: nox.Session) -> None:
-    """Run the tests under the address and undefined-behaviour sanitizers."""
-    install(
-        session,
-        "dev",
-        settings=("cmake.define.SUFFICE_SANITIZE=address,undefined", "install.strip=false"),
-    )
-    library = session.run("g++", "-print-file-name=libasan.so", external=True, silent=True)
-    session.run(
-        "python",
-        "-m",
-        "pytest",
-        *session.posargs,
-        env={"LD_PRELOAD": str(library).strip(), "ASAN_OPTIONS": "detect_leaks=0"},
-    )
-
-
-@nox.session
-def stubs(session: nox.Session) -> None:
-    """Fail if the stub of the compiled core is not what it would be generated as."""
-    install(session, "dev")
-    out = Path(session.create_tmp())
-    session.run("pybind11-stubgen", "suffice._core", "-o", str(out))
-    session.run("ruff", "format", str(out / "suffice" / "_core.pyi"))
-    made = (out / "suffice" / "_core.pyi").read_text()
-    if made != Path("python/suffice/_core.pyi").read_text():
-        session.error("python/suffice/_core.pyi is out of date: run `make stubs`")
+@nox.session(venv_backend="none")
+@nox.parametrize("target", ["stubs", "native", "asan", "asan-python"], ids=str)
+def make(session: nox.Session, target: str) -> None:
+    """Run what the Makefile does in .venv: the stub, the C++ tests, the sanitizers."""
+    session.run("make", target, external=True)
 
 
 @nox.session

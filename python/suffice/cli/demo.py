@@ -28,11 +28,9 @@ def run(args: argparse.Namespace) -> int:
     results.prepare(args.out)
     classifier = suffice.as_classifier("demo", device=args.device)
     with Progress(1, None) as progress:
-        stream = suffice.explain_stream(
-            classifier, [photo], should_stop=lambda: bool(progress.tick())
-        )
-        explanation = next(iter(stream))
-        progress.advance(explanation.evaluations)
+        stream = suffice.explain_stream(classifier, [photo], on_evaluations=progress.evaluations)
+        explanation = results.located(next(iter(stream)), item)
+        progress.image()
     results.write(explanation, item, picture=True)
     for name, value in (
         ("photo", f"{photo.name} (the photo is in the public domain, CC0)"),

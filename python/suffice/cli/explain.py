@@ -15,7 +15,7 @@ from suffice.cli.progress import Interrupt, Progress
 from suffice.cli.sources import Item
 
 if TYPE_CHECKING:
-    from suffice.api import Failure
+    from suffice.engine import Failure
     from suffice.explanation import Explanation
 
 INTERRUPTED = 130
@@ -126,33 +126,33 @@ class _Run:
                 seed=args.seed,
                 batch_size=args.batch_size,
                 on_error="yield",
+                on_evaluations=progress.evaluations,
                 should_stop=should_stop,
             )
-            # After Ctrl-C the stream ends before the items do.
-            for item, result in zip(self._items, stream, strict=False):
-                self._take(item, result, progress)
+            for result in stream:  # after Ctrl-C some of the last items are left out
+                self._take(self._items[result.index], result, progress)
 
     def _take(self, item: Item, result: Explanation | Failure, progress: Progress) -> None:
         """Write one result and say so, or note why there is none."""
-        from suffice.api import Failure
+        from suffice import Failure
 
         error: Exception
         if isinstance(result, Failure):
-            evaluations, error = 0, result.error
+            error = result.error
         else:
-            evaluations = result.evaluations
+            result = results.located(result, item)
             try:
                 results.write(result, item, self._picture)
             except OSError as problem:  # a full disk: the next one may still fit
                 error = problem
             else:
                 self.written += 1
+                progress.image()
                 progress.result(self._line(item, result))
-                progress.advance(evaluations)
                 return
         self.failures.append((item.name, results.one_line(error)))
+        progress.image()
         progress.say("failed: " + "  ".join(self.failures[-1]))
-        progress.advance(evaluations)
 
     def _line(self, item: Item, result: Explanation) -> str:
         if self._args.json:

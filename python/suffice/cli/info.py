@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,6 @@ from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.models.base import Classifier
-
-_PACKAGES = ("numpy", "scipy", "pillow", "onnx", "onnxruntime", "onnxruntime-gpu", "matplotlib")
-_OPTIONAL = ("torch",)
 
 
 def build(parser: argparse.ArgumentParser) -> None:
@@ -39,44 +35,17 @@ def _installation() -> JsonObject:
     import suffice
 
     zoo = Path(os.environ.get("SUFFICE_ZOO", "../shared/zoo"))
+    found = "found" if (zoo / "models.json").is_file() else "not found"
     return {
         **suffice.build_info(),
-        "python": sys.version.split()[0],
-        "packages": _versions(),
-        "zoo": f"{zoo} ({'found' if (zoo / 'models.json').is_file() else 'not found'}; "
-        "set by SUFFICE_ZOO; tests and benchmarks use it)",
+        "zoo": f"{found} at {zoo} (SUFFICE_ZOO; only tests and benchmarks need it)",
     }
-
-
-def _versions() -> JsonObject:
-    from importlib.metadata import PackageNotFoundError, version
-
-    found: JsonObject = {}
-    for name in (*_PACKAGES, *_OPTIONAL):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
 
 
 def _model(classifier: Classifier) -> JsonObject:
-    """Describe what a model takes and gives."""
-    preprocess = classifier.preprocess
-    return {
-        "name": classifier.name,
-        "sha256": classifier.fingerprint,
-        "input_shape": list(classifier.input_shape),
-        "layout": getattr(classifier, "layout", "NCHW"),
-        "classes": classifier.n_classes,
-        "output_kind": classifier.output,
-        "fixed_batch": classifier.fixed_batch,
-        "batch_size": classifier.batch_size,
-        "workers": classifier.workers,
-        "device": classifier.device,
-        "backend": classifier.backend,
-        "preprocess": None if preprocess is None else preprocess.to_dict(),
-    }
+    from suffice.models.base import describe
+
+    return {**describe(classifier), "layout": getattr(classifier, "layout", "NCHW")}
 
 
 def _lines(facts: JsonObject, indent: str = "") -> list[str]:

@@ -55,11 +55,14 @@ class Progress:
             self._ticked = time.monotonic()
             self._bar.refresh()
 
-    def advance(self, evaluations: int) -> None:
-        """Count one image and what it took."""
-        self._evaluations += evaluations
+    def evaluations(self, count: int) -> None:
+        """Count evaluations as they are done."""
+        self._evaluations += count
         rate = self._evaluations / max(time.monotonic() - self._start, 1e-9)
         self._bar.set_postfix_str(f"{rate:,.0f} evaluations/s", refresh=False)
+
+    def image(self) -> None:
+        """Count one image that is through, written or failed."""
         self._bar.update(1)
 
     def say(self, text: str) -> None:

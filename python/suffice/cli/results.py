@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +55,16 @@ def pending(items: Sequence[Item], existing: str) -> list[Item]:
             "say --existing skip to keep them or --existing replace to write them anew"
         )
     return list(items)
+
+
+def located(explanation: Explanation, item: Item) -> Explanation:
+    """Note in the record where the image is, seen from the record's folder, for ``verify``."""
+    try:
+        path = os.path.relpath(item.source.resolve(), item.stem.parent.resolve())
+    except ValueError:  # another drive
+        path = str(item.source.resolve())
+    image = {**explanation.record["image"], "path": Path(path).as_posix()}
+    return dataclasses.replace(explanation, record={**explanation.record, "image": image})
 
 
 def write(explanation: Explanation, item: Item, picture: bool) -> None:

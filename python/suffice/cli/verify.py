@@ -96,11 +96,7 @@ class _Verifier:
         classifier = self._classifier(explanation.record)
         image = find_image(explanation, path, root, self._args.images)
         certificate = suffice.verify(explanation, classifier, image)
-        return {
-            "verdict": certificate.verdict,
-            **certificate.to_dict(),
-            "notes": _differences(explanation, classifier, image),
-        }
+        return {"verdict": certificate.verdict, **certificate.to_dict()}
 
     def _classifier(self, record: JsonObject) -> Classifier:
         import suffice
@@ -127,38 +123,22 @@ def find_image(explanation: Explanation, path: Path, root: Path, images: Path | 
     """Find the image of a record.
 
     With ``images`` it is looked for there, below the same sub-folder as the record; without, at
-    the recorded path, from the working folder and from the record's own.
+    the path in the record, which is relative to the record's folder, then beside the record and in
+    the working folder.
 
     Raises
     ------
     ImageError
         If it is in none of these places.
     """
-    name = Path(explanation.record["image"]["name"])
+    image = explanation.record["image"]
+    name = Path(image["name"])
     if images is None:
-        places = [name, path.parent / name, path.parent.parent / name]
+        places = [path.parent / image.get("path", name), path.parent / name, name]
     else:
-        below = path.parent.relative_to(root)
-        places = [images / below / name.name, images / name.name]
-        places += [] if name.is_absolute() else [images / name]
+        places = [images / path.parent.relative_to(root) / name, images / name]
     for place in places:
         if place.is_file():
             return place
     looked = ", ".join(str(place) for place in dict.fromkeys(places))
     raise ImageError(f"the image {name} is not at {looked}; say where with --images DIR")
-
-
-def _differences(explanation: Explanation, classifier: Classifier, image: Path) -> list[str]:
-    """Say where the model or the image is not the one of the record."""
-    from suffice.models.image import load_image
-
-    notes = []
-    recorded = explanation.record["model"]["sha256"]
-    if recorded and classifier.fingerprint and recorded != classifier.fingerprint:
-        notes.append(
-            f"another model: sha256 {classifier.fingerprint[:12]}, the record has {recorded[:12]}"
-        )
-    found, recorded = load_image(image).sha256, explanation.record["image"]["sha256"]
-    if recorded and found != recorded:
-        notes.append(f"another image: sha256 {found[:12]}, the record has {recorded[:12]}")
-    return notes
