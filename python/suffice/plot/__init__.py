@@ -7,6 +7,6 @@ from any thread.
 
 from __future__ import annotations
 
-from suffice.plot.panels import figure, overlay, require_matplotlib, responsibility
+from suffice.plot.panels import figure, kept, overlay, require_matplotlib, responsibility
 
-__all__ = ["figure", "overlay", "require_matplotlib", "responsibility"]
+__all__ = ["figure", "kept", "overlay", "require_matplotlib", "responsibility"]

@@ -182,8 +182,8 @@ def figure(exp: Explanation, image: npt.NDArray[np.uint8] | None = None) -> Figu
         else:
             kept(exp, photo, ax=axis)
         axis.set_title(panel, fontsize=9, color=MUTED, pad=5)
-    made.suptitle(_title(exp), fontsize=12, color=TEXT)
-    made.supxlabel(_footnote(exp), fontsize=8, color=MUTED)
+    made.suptitle(_title(exp), fontsize=12, color=TEXT, parse_math=False)
+    made.supxlabel(_footnote(exp), fontsize=8, color=MUTED, parse_math=False)
     return made
 
 
