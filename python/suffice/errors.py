@@ -16,6 +16,12 @@ Messages say what was expected, what came and what to do about it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 
 class SufficeError(Exception):
     """Base of all errors raised on purpose."""
