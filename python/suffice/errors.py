@@ -46,15 +46,22 @@ class SettingsError(InputError):
 class ScoresError(SufficeError, RuntimeError):
     """A model gave scores no decision can be made from.
 
+    Parameters
+    ----------
+    message : str
+    row : int or None
+        Row of the batch that is at fault.
+
     Attributes
     ----------
-    row : int or None
-        The first row of the batch with such scores, where that is known.
+    composite : float32 [C, H, W] or None
+        What the model was shown, filled in by the engine.
     """
 
     def __init__(self, message: str, row: int | None = None) -> None:
         super().__init__(message)
         self.row = row
+        self.composite: npt.NDArray[np.float32] | None = None
 
 
 class MissingDependencyError(SufficeError, ImportError):
