@@ -6,5 +6,6 @@
 namespace suffice {
 
 void bind_masks(pybind11::module_& m);
+void bind_rex(pybind11::module_& m);
 
 }  // namespace suffice

@@ -5,4 +5,5 @@
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled core of suffice. Use it through suffice._native, which checks arguments.";
   suffice::bind_masks(m);
+  suffice::bind_rex(m);
 }
