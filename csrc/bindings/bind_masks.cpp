@@ -1,6 +1,7 @@
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "core/packed_mask.h"
+#include "ops/mask_metrics/mask_metrics.h"
 
 namespace py = pybind11;
 
@@ -14,7 +15,8 @@ Array<std::uint64_t> pack(const Array<std::uint8_t>& keep) {
       make_array<std::uint64_t>({keep.shape(0), static_cast<py::ssize_t>(words_for(n_pixels))});
   const auto from = in(keep);
   const auto to = out(packed);
-  // Safe: the spans' owners are held by this frame and no Python object is touched below.
+  // Safe here and below: the spans' owners are held by this frame, and no Python object is touched
+  // until `release` ends.
   py::gil_scoped_release release;
   pack_masks(from, n_pixels, to);
   return packed;
@@ -49,6 +51,16 @@ Array<std::uint64_t> digest(const Array<std::uint64_t>& packed) {
   return digests;
 }
 
+Array<double> dice_matrix(const Array<std::uint64_t>& packed) {
+  auto matrix = make_array<double>({packed.shape(0), packed.shape(0)});
+  const auto from = in(packed);
+  const auto to = out(matrix);
+  const auto n_words = static_cast<std::size_t>(packed.shape(1));
+  py::gil_scoped_release release;
+  dice(from, n_words, to);
+  return matrix;
+}
+
 }  // namespace
 
 void bind_masks(py::module_& m) {
@@ -56,8 +68,11 @@ void bind_masks(py::module_& m) {
         "keep uint8 [M, P] -> packed uint64 [M, ceil(P/64)]");
   m.def("unpack_masks", &unpack, py::arg("packed").noconvert(), py::arg("n_pixels"),
         "packed uint64 [M, ceil(P/64)] -> uint8 [M, P]");
-  m.def("count_masks", &count, py::arg("packed").noconvert(), "kept pixels of each mask, int64 [M]");
+  m.def("count_masks", &count, py::arg("packed").noconvert(),
+        "kept pixels of each mask, int64 [M]");
   m.def("hash_masks", &digest, py::arg("packed").noconvert(), "128-bit hashes, uint64 [M, 2]");
+  m.def("dice", &dice_matrix, py::arg("packed").noconvert(),
+        "Dice coefficient of every pair, float64 [M, M]");
 }
 
 }  // namespace suffice

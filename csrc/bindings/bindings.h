@@ -5,7 +5,13 @@
 
 namespace suffice {
 
+void bind_build_info(pybind11::module_& m);
 void bind_masks(pybind11::module_& m);
+void bind_regions(pybind11::module_& m);
+void bind_compose(pybind11::module_& m);
+void bind_responsibility(pybind11::module_& m);
+void bind_ranking(pybind11::module_& m);
+void bind_scores(pybind11::module_& m);
 void bind_rex(pybind11::module_& m);
 
 }  // namespace suffice

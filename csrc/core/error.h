@@ -12,9 +12,9 @@ namespace suffice {
 
 }  // namespace suffice
 
-#define SUFFICE_EXPECT(condition, message)                      \
-  do {                                                          \
-    if (!(condition)) {                                         \
+#define SUFFICE_EXPECT(condition, message)                       \
+  do {                                                           \
+    if (!(condition)) {                                          \
       ::suffice::fail_precondition(__FILE__, __LINE__, message); \
-    }                                                           \
+    }                                                            \
   } while (false)

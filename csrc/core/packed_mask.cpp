@@ -20,7 +20,8 @@ int popcount(Word w) {
 #else
   w = w - ((w >> 1U) & 0x5555555555555555ULL);
   w = (w & 0x3333333333333333ULL) + ((w >> 2U) & 0x3333333333333333ULL);
-  return static_cast<int>((((w + (w >> 4U)) & 0x0f0f0f0f0f0f0f0fULL) * 0x0101010101010101ULL) >> 56U);
+  return static_cast<int>((((w + (w >> 4U)) & 0x0f0f0f0f0f0f0f0fULL) * 0x0101010101010101ULL) >>
+                          56U);
 #endif
 }
 

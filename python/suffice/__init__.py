@@ -1,5 +1,63 @@
-"""suffice: which pixels of an image suffice for a classifier's decision."""
+"""suffice: which pixels of an image suffice for a classifier's decision.
+
+Public names are imported on first use, so that ``import suffice`` loads neither a runtime nor a
+plotting library.
+"""
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+_NAMES = {
+    "explain": "suffice.api",
+    "explain_stream": "suffice.api",
+    "verify": "suffice.api",
+    "as_classifier": "suffice.models.factory",
+    "Preprocess": "suffice.models.preprocess",
+    "load": "suffice.explanation",
+    "Explanation": "suffice.explanation",
+    "Explanations": "suffice.explanation",
+    "SufficientSet": "suffice.explanation",
+    "Certificate": "suffice.certificate",
+    "Criterion": "suffice.criterion",
+    "Failure": "suffice.engine",
+    "Rex": "suffice.methods.rex",
+    "methods": "suffice.methods",
+    "build_info": "suffice.info",
+    "errors": "suffice.errors",
+    "plot": "suffice.plot",
+}
+
+if TYPE_CHECKING:
+    from suffice import errors as errors
+    from suffice import plot as plot
+    from suffice.api import explain as explain
+    from suffice.api import explain_stream as explain_stream
+    from suffice.api import verify as verify
+    from suffice.certificate import Certificate as Certificate
+    from suffice.criterion import Criterion as Criterion
+    from suffice.engine import Failure as Failure
+    from suffice.explanation import Explanation as Explanation
+    from suffice.explanation import Explanations as Explanations
+    from suffice.explanation import SufficientSet as SufficientSet
+    from suffice.explanation import load as load
+    from suffice.info import build_info as build_info
+    from suffice.methods.rex import Rex as Rex
+    from suffice.models.factory import as_classifier as as_classifier
+    from suffice.models.preprocess import Preprocess as Preprocess
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module 'suffice' has no attribute {name!r}")
+    module = importlib.import_module(_NAMES[name])
+    value = module if _NAMES[name] == f"suffice.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*_NAMES, "__version__"])

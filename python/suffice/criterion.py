@@ -12,9 +12,10 @@ import numpy.typing as npt
 from suffice.errors import SettingsError
 
 Kind = Literal["top1", "confidence", "relative", "margin"]
-_HELP = (
-    "use top1, confidence:T (0 < T < 1), relative:R (0 < R <= 1) or margin:M (M >= 0 log-odds)"
-)
+MAX_LOG_ODDS = 1e6
+"""Margins are kept finite: probabilities of exactly 0 and 1 stand at this distance."""
+
+_HELP = "use top1, confidence:T (0 < T < 1), relative:R (0 < R <= 1) or margin:M (M >= 0 log-odds)"
 
 
 def logit(p: float) -> float:
@@ -110,6 +111,8 @@ class Criterion:
             Distance from flipping in log-odds units, positive when passing.
         passes : bool [N]
         """
+        lead = np.clip(lead, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+        log_odds = np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
         top1 = (lead > 0.0) | ((lead == 0.0) & wins_tie)
         if self.kind == "top1":
             return lead, top1
@@ -118,5 +121,6 @@ class Criterion:
         if self.kind == "confidence":
             margin = log_odds - logit(self.value)
             return margin, margin >= 0.0
-        threshold = log_odds - logit(self.value * reference_confidence)
+        bound = min(max(logit(self.value * reference_confidence), -MAX_LOG_ODDS), MAX_LOG_ODDS)
+        threshold = log_odds - bound
         return np.minimum(lead, threshold), top1 & (threshold >= 0.0)

@@ -38,7 +38,17 @@ class SettingsError(InputError):
 
 
 class ScoresError(SufficeError, RuntimeError):
-    """A model gave scores no decision can be made from."""
+    """A model gave scores no decision can be made from.
+
+    Attributes
+    ----------
+    row : int or None
+        The first row of the batch with such scores, where that is known.
+    """
+
+    def __init__(self, message: str, row: int | None = None) -> None:
+        super().__init__(message)
+        self.row = row
 
 
 class MissingDependencyError(SufficeError, ImportError):

@@ -66,3 +66,36 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.passes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decisions:
+    """What scores say about the target class, one entry a row (``csrc/ops/scores/scores.h``).
+
+    Attributes
+    ----------
+    top1 : int32 [N]
+        The predicted class, lowest index on ties. For ``multilabel`` outputs the target where its
+        own sigmoid reaches 0.5 and -1 elsewhere.
+    top1_confidence : float64 [N]
+        Probability of ``top1``; for -1 the probability that the target is absent.
+    confidence : float64 [N]
+        Probability of the target class.
+    lead : float64 [N]
+        Log-odds lead of the target, ``z_c - max of the others``; 0 on a tie. For ``multilabel``
+        its own logit.
+    log_odds : float64 [N]
+        ``log(p_c / (1 - p_c))``, without loss of digits where p_c is near 0 or 1.
+    wins_tie : bool [N]
+        False where a class of lower index ties with the target at the top.
+    """
+
+    top1: npt.NDArray[np.int32]
+    top1_confidence: npt.NDArray[np.float64]
+    confidence: npt.NDArray[np.float64]
+    lead: npt.NDArray[np.float64]
+    log_odds: npt.NDArray[np.float64]
+    wins_tie: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.top1)

@@ -1,0 +1,33 @@
+#include "bindings/arrays.h"
+#include "bindings/bindings.h"
+#include "ops/responsibility/responsibility.h"
+
+namespace py = pybind11;
+
+namespace suffice {
+
+namespace {
+
+Array<std::int64_t> accumulate_boxes(const Array<std::int32_t>& boxes,
+                                     const Array<std::int64_t>& values, py::ssize_t height,
+                                     py::ssize_t width) {
+  const Shape shape = to_shape(height, width);
+  auto sums = make_array<std::int64_t>({height, width});
+  const auto boxes_in = in(boxes);
+  const auto values_in = in(values);
+  const auto to = out(sums);
+  // Safe: the spans' owners are held by this frame, and no Python object is touched below.
+  py::gil_scoped_release release;
+  accumulate(boxes_in, values_in, shape, to);
+  return sums;
+}
+
+}  // namespace
+
+void bind_responsibility(py::module_& m) {
+  m.def("accumulate", &accumulate_boxes, py::arg("boxes").noconvert(),
+        py::arg("values").noconvert(), py::arg("height"), py::arg("width"),
+        "boxes int32 [N, 4], values int64 [N] -> sums int64 [H, W]");
+}
+
+}  // namespace suffice

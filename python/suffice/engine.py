@@ -1,0 +1,385 @@
+"""The engine: one scheduler that drives all searches of a run (DESIGN.md 2).
+
+It keeps a bounded window of subjects alive, fills every batch from them, overlaps composing with
+inference, and ends each subject with a certificate. The main thread runs the searches and hands
+out batches; `workers` threads compose, infer and reduce.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from suffice import _native
+from suffice.certificate import Certificate, certify
+from suffice.criterion import Criterion
+from suffice.errors import ScoresError
+from suffice.evaluation import Evaluator, Judged, Probe, Span
+from suffice.methods.base import Method, SearchResult
+from suffice.models.base import Classifier
+from suffice.subject import Subject
+from suffice.track import Answer, Question, Track, grow, outcomes_of
+from suffice.types import PackedMasks
+
+GROW_CHUNK = 10
+GROW_STEPS = 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failure:
+    """An item that could not be explained; the rest of the run goes on.
+
+    Attributes
+    ----------
+    index : int
+        Position in the input.
+    name : str
+    error : Exception
+        What went wrong. A `ScoresError` about a composite carries it as ``error.composite``,
+        float32 [C, H, W].
+    """
+
+    index: int
+    name: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What a run has besides classifier and method.
+
+    Attributes
+    ----------
+    criterion : Criterion
+    grain : int
+        Pixels.
+    seed : int
+    budget : int or None
+        Evaluations per image.
+    verify : bool
+        Whether every returned set gets a certificate.
+    window : int
+        Subjects alive at once; bounds memory.
+    """
+
+    criterion: Criterion
+    grain: int = 8
+    seed: int = 0
+    budget: int | None = None
+    verify: bool = True
+    window: int = 8
+
+
+class Engine:
+    """Drives a method over many images of one classifier.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    method : Method
+    settings : RunSettings
+    batch_size : int or None
+        Rows per batch; None: what the classifier says.
+    on_evaluations : callable or None
+        Told the number of new evaluations whenever a round is done.
+    should_stop : callable or None
+        Asked between batches; once true, what is running is finished and the run ends.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        method: Method,
+        settings: RunSettings,
+        *,
+        batch_size: int | None = None,
+        on_evaluations: Callable[[int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.classifier = classifier
+        self.method = method
+        self.settings = settings
+        size = classifier.fixed_batch or batch_size or classifier.batch_size
+        self.evaluator = Evaluator(classifier, size)
+        self._on_evaluations = on_evaluations or (lambda _: None)
+        self._should_stop = should_stop or (lambda: False)
+        self._probe: Probe | None = None
+
+    def run(self, questions: Iterable[Question | Failure]) -> Iterator[Answer | Failure]:
+        """Answer the questions in input order; a failure passes through in its place."""
+        workers = max(1, self.classifier.workers)
+        run = _Run(self, iter(questions), workers)
+        with ThreadPoolExecutor(workers, thread_name_prefix="suffice") as pool:
+            try:
+                yield from run.loop(pool)
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    # -- what the pool runs -------------------------------------------------------------------
+
+    def begin(self, track: Track) -> None:
+        """Evaluate f(x) and f(b), settle target and subject, start the search."""
+        question, settings = track.question, self.settings
+        if self._probe is None:
+            self._probe = self.evaluator.measure(question.image, question.baselines[0])
+        batch = np.concatenate([question.image[None], question.baselines])
+        began = time.perf_counter()
+        scores = np.concatenate([self.evaluator.scores(row[None]) for row in batch])
+        track.model_seconds += time.perf_counter() - began
+        target = question.target
+        if target is None:
+            probe_target = np.zeros(1, np.int32)
+            target = int(_native.decide(scores[:1], probe_target, self.classifier.output).top1[0])
+        targets = np.full(len(batch), target, np.int32)
+        try:
+            decisions = _native.decide(scores, targets, self.classifier.output)
+        except ScoresError as error:
+            error.composite = batch[getattr(error, "row", 0)]
+            raise
+        confidence = float(decisions.confidence[0])
+        margin, passes = settings.criterion.margins(
+            decisions.lead, decisions.log_odds, decisions.wins_tie, confidence
+        )
+        judged = Judged(decisions, margin, passes)
+        reference = outcomes_of(judged, 0)
+        empty = track.begin(reference, [outcomes_of(judged, 1 + b) for b in range(len(batch) - 1)])
+        track.calls += len(batch)
+        track.subject = Subject(
+            image=question.image,
+            baselines=question.baselines,
+            target=target,
+            criterion=settings.criterion,
+            grain=settings.grain,
+            seed=settings.seed,
+            key=question.key,
+            reference=reference,
+            empty=empty,
+        )
+        if not empty.passes[0]:
+            track.search = self.method.make_search(track.subject)
+
+    def finish(self, track: Track) -> Answer:
+        """Prove what a search ended with; a set that fails is grown until it holds."""
+        subject = track.subject
+        assert subject is not None
+        status, reason, masks, result = track.ending()
+        certificates: list[Certificate | None] = [None] * len(masks)
+        if self.settings.verify:
+            masks = masks.copy()
+            for k in range(len(masks)):
+                masks[k], certificates[k] = self._prove(subject, masks[k : k + 1], result)
+        return Answer(
+            question=track.question,
+            subject=subject,
+            status=status,
+            reason=reason,
+            masks=masks,
+            certificates=certificates,
+            result=result,
+            trace=track.trace,
+            counts={
+                "evaluations": track.evaluations,
+                "recheck_evaluations": track.rechecks,
+                "gradients": 0,
+                "model_calls": track.calls,
+                "marginal": track.rechecks,
+                "repeats": track.repeats,
+            },
+            seconds={
+                "total": time.perf_counter() - track.started,
+                "model": track.model_seconds,
+            },
+        )
+
+    def _prove(
+        self, subject: Subject, mask: PackedMasks, result: SearchResult
+    ) -> tuple[PackedMasks, Certificate]:
+        certificate = self._certify(subject, mask, result.irreducible_at)
+        if certificate.sufficient or not self.method.may_grow or result.responsibility is None:
+            return mask[0], certificate
+        for grown in grow(mask, result.responsibility, GROW_CHUNK, GROW_STEPS):
+            retry = self._certify(subject, grown, None)
+            if retry.sufficient:
+                return grown[0], retry
+        return mask[0], certificate
+
+    def _certify(
+        self, subject: Subject, mask: PackedMasks, irreducible_at: int | None
+    ) -> Certificate:
+        return certify(
+            self.classifier,
+            subject.image,
+            subject.baselines,
+            _native.unpack(mask, subject.shape)[0],
+            subject.target,
+            subject.criterion,
+            eps=self.evaluator.probe.eps,
+            irreducible_at=irreducible_at,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    """What one future is about: the parts of a batch, or the start or end of one track."""
+
+    parts: list[tuple[Track, slice]]
+    kind: str
+
+
+class _Run:
+    """The scheduling state of one `Engine.run`."""
+
+    def __init__(self, engine: Engine, source: Iterator[Question | Failure], workers: int) -> None:
+        self.engine = engine
+        self.source = source
+        self.limit = 2 * workers  # one batch running and one waiting per worker
+        self.live: deque[Track] = deque()
+        self.order: deque[Track | Failure] = deque()
+        self.jobs: dict[Future[object], _Batch] = {}
+        self.exhausted = False
+
+    def loop(self, pool: ThreadPoolExecutor) -> Iterator[Answer | Failure]:
+        """Admit, hand out, wait, absorb, and give out what is ready in input order."""
+        while True:
+            if self.engine._should_stop():
+                yield from self._stop()
+                return
+            self._admit(pool)
+            self._hand_out(pool)
+            yield from self._ready()
+            if not self.jobs:
+                if self.exhausted and not self.order:
+                    return
+                continue
+            done, _ = wait(self.jobs, return_when=FIRST_COMPLETED)
+            for future in done:
+                self._absorb(pool, future)
+
+    def _admit(self, pool: ThreadPoolExecutor) -> None:
+        while not self.exhausted and len(self.order) < self.engine.settings.window:
+            try:
+                item = next(self.source)
+            except StopIteration:
+                self.exhausted = True
+                return
+            if isinstance(item, Failure):
+                self.order.append(item)
+                continue
+            track = Track(item, self.engine.settings.budget)
+            self.order.append(track)
+            if self.engine._probe is None and self.jobs:
+                # The first subject measures the classifier; the others wait for its answer.
+                wait(self.jobs)
+            self._submit(pool, [(track, slice(0))], "begin", self.engine.begin, track)
+
+    def _hand_out(self, pool: ThreadPoolExecutor) -> None:
+        size = self.engine.evaluator.batch_size
+        while len(self.jobs) < self.limit:
+            spans: list[Span] = []
+            parts: list[tuple[Track, slice]] = []
+            room = size
+            for track in self.live:
+                while room and (taken := track.take(room)) is not None:
+                    spans.append(taken[0])
+                    parts.append((track, taken[1]))
+                    room -= len(taken[0])
+                if not room:
+                    break
+            if not spans:
+                return
+            self._submit(pool, parts, "batch", self.engine.evaluator.run, spans)
+
+    def _submit(
+        self,
+        pool: ThreadPoolExecutor,
+        parts: list[tuple[Track, slice]],
+        kind: str,
+        work: Callable[..., object],
+        *arguments: object,
+    ) -> None:
+        self.jobs[pool.submit(work, *arguments)] = _Batch(parts, kind)
+
+    def _absorb(self, pool: ThreadPoolExecutor, future: Future[object]) -> None:
+        batch = self.jobs.pop(future)
+        if batch.kind == "batch":
+            judged = future.result()
+            assert isinstance(judged, list)
+            for (track, where), result in zip(batch.parts, judged, strict=True):
+                track.absorb(where, result)
+                if track.round is not None and not track.round.missing:
+                    self._advance(pool, track)
+            return
+        track = batch.parts[0][0]
+        try:
+            value = future.result()
+        except Exception as error:
+            self._fail(track, error)
+            return
+        if batch.kind == "finish":
+            assert isinstance(value, Answer)
+            track.outcome = value
+            return
+        self.engine._on_evaluations(track.evaluations)
+        if track.search is None:
+            self._submit(pool, batch.parts, "finish", self.engine.finish, track)
+        else:
+            self.live.append(track)
+            self._advance(pool, track)
+
+    def _advance(self, pool: ThreadPoolExecutor, track: Track) -> None:
+        """Close finished rounds and ask for new ones until one needs the model."""
+        try:
+            while track.error is None:
+                if track.round is not None:
+                    fresh = len(track.round.new_masks)
+                    going = track.complete()
+                    self.engine._on_evaluations(fresh)
+                    if not going:
+                        break
+                if not track.ask():
+                    break
+                assert track.round is not None
+                if track.round.missing:
+                    return
+        except Exception as error:
+            track.error = error
+        self.live.remove(track)
+        track.round = None
+        if track.error is not None:
+            self._fail(track, track.error)
+        else:
+            self._submit(pool, [(track, slice(0))], "finish", self.engine.finish, track)
+
+    def _fail(self, track: Track, error: Exception) -> None:
+        place = self.order.index(track)
+        self.order[place] = Failure(track.question.index, track.question.name, error)
+
+    def _ready(self) -> Iterator[Answer | Failure]:
+        while self.order:
+            first = self.order[0]
+            if isinstance(first, Failure):
+                self.order.popleft()
+                yield first
+            elif first.outcome is not None:
+                self.order.popleft()
+                yield first.outcome
+            else:
+                return
+
+    def _stop(self) -> Iterator[Answer | Failure]:
+        """Finish what runs, then give out every answer that is complete."""
+        wait(self.jobs)
+        for future, batch in self.jobs.items():
+            if batch.kind == "finish" and future.exception() is None:
+                batch.parts[0][0].outcome = cast(Answer, future.result())
+        for item in self.order:
+            if isinstance(item, Failure):
+                yield item
+            elif item.outcome is not None:
+                yield item.outcome

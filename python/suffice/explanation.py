@@ -1,0 +1,346 @@
+"""Explanations: frozen results that carry everything needed to prove them again."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.certificate import Certificate
+from suffice.errors import InputError
+from suffice.types import JsonObject, PixelMask, Responsibility, Status
+
+FORMAT = 1
+REMOVED_GREY = 127
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SufficientSet:
+    """One set of an explanation.
+
+    Attributes
+    ----------
+    mask : bool [H, W]
+        True = pixel kept, on the model's input grid.
+    pixels : int
+    area : float
+        Fraction of all pixels.
+    certificate : Certificate or None
+        None only where the run was told not to verify.
+    """
+
+    mask: PixelMask
+    pixels: int
+    area: float
+    certificate: Certificate | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """What suffices for one decision.
+
+    Attributes
+    ----------
+    record : dict
+        The record of DESIGN.md 6, a public format; the properties below read it.
+    masks : bool [K, H, W]
+        The sets found, best first; K is 0 when there is none.
+    responsibility : float32 [H, W] or None
+        How far each pixel is a cause, where the method says so.
+    extra_masks : dict of str to bool [H, W]
+        Further named sets, such as ``necessary`` or ``complete``.
+    image : uint8 [H, W, 3] or None
+        The photo on the model's grid, for pictures; not saved.
+    """
+
+    record: JsonObject
+    masks: npt.NDArray[np.bool_]
+    responsibility: Responsibility | None = None
+    extra_masks: dict[str, PixelMask] | None = None
+    image: npt.NDArray[np.uint8] | None = None
+
+    @property
+    def mask(self) -> PixelMask:
+        """``bool [H, W]``: the best set; all false where there is none or it is empty."""
+        if len(self.masks):
+            return cast(PixelMask, self.masks[0])
+        return np.zeros(self.masks.shape[1:], dtype=np.bool_)
+
+    @property
+    def sets(self) -> list[SufficientSet]:
+        """All sets with their certificates, best first."""
+        entries = self.record["sets"]
+        return [
+            SufficientSet(m, e["pixels"], e["area"], _certificate(e["certificate"]))
+            for m, e in zip(self.masks, entries, strict=True)
+        ]
+
+    @property
+    def status(self) -> Status:
+        """``found``, ``empty``, ``unattained`` or ``budget`` (DESIGN.md 1)."""
+        return cast(Status, self.record["status"])
+
+    @property
+    def reason(self) -> str:
+        """Why there is no set, or why the search stopped; may be empty."""
+        return cast(str, self.record["reason"])
+
+    @property
+    def name(self) -> str:
+        """Name of the image."""
+        return cast(str, self.record["image"]["name"])
+
+    @property
+    def target(self) -> int:
+        """The explained class."""
+        return cast(int, self.record["target"])
+
+    @property
+    def target_label(self) -> str | None:
+        """Its label, where labels were given."""
+        return cast("str | None", self.record["target_label"])
+
+    @property
+    def criterion(self) -> str:
+        """The criterion the set passes."""
+        return cast(str, self.record["criterion"])
+
+    @property
+    def grain(self) -> int:
+        """Side of the tiles irreducibility is about, in pixels."""
+        return cast(int, self.record["grain"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return cast(int, self.record["seed"])
+
+    @property
+    def method(self) -> JsonObject:
+        """Name, version and all settings of the method."""
+        return cast(JsonObject, self.record["method"])
+
+    @property
+    def pixels(self) -> int:
+        """Pixels in the best set."""
+        return cast(int, self.record["pixels"])
+
+    @property
+    def area(self) -> float:
+        """Fraction of pixels in the best set; NaN where no set was found."""
+        area = self.record["area"]
+        return float("nan") if area is None else float(area)
+
+    @property
+    def evaluations(self) -> int:
+        """Distinct composites through the model, the image and baselines included."""
+        return cast(int, self.record["evaluations"])
+
+    @property
+    def recheck_evaluations(self) -> int:
+        """Extra evaluations of narrow decisions."""
+        return cast(int, self.record["recheck_evaluations"])
+
+    @property
+    def gradients(self) -> int:
+        """Gradients taken; each counts as 3 evaluations."""
+        return cast(int, self.record["gradients"])
+
+    @property
+    def model_calls(self) -> int:
+        """Batches that held composites of this image."""
+        return cast(int, self.record["model_calls"])
+
+    @property
+    def marginal(self) -> int:
+        """Decisions that were narrow enough to be re-checked."""
+        return cast(int, self.record["marginal"])
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """``total`` wall time from start to certificate, and this image's share of ``model``."""
+        return cast("dict[str, float]", self.record["seconds"])
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """Certificate of the best set; None where there is no set or verifying was off."""
+        return _certificate(self.record["certificate"])
+
+    @property
+    def trace(self) -> list[list[float]]:
+        """``[evaluations, best area so far]`` of every improvement among the masks evaluated."""
+        return cast("list[list[float]]", self.record["trace"])
+
+    def to_dict(self) -> JsonObject:
+        """A copy of the record."""
+        return copy.deepcopy(self.record)
+
+    def mask_on(self, image: npt.NDArray[np.uint8] | None = None) -> npt.NDArray[np.uint8]:
+        """The photo with all other pixels grey.
+
+        Parameters
+        ----------
+        image : uint8 [h, w, 3] or None
+            The photo in its original size (the mask is scaled onto it) or on the model's grid.
+            None: the picture kept from explaining.
+
+        Returns
+        -------
+        uint8 [h, w, 3]
+
+        Raises
+        ------
+        InputError
+            If no image is given and none was kept.
+        """
+        picture = self.image if image is None else np.asarray(image)
+        if picture is None:
+            raise InputError("mask_on needs the photo: pass it as uint8 [H, W, 3]")
+        keep = self.mask
+        if picture.shape[:2] != keep.shape:
+            keep = _on_original(keep, picture.shape[:2], self.record["image"]["crop_box"])
+        return np.where(keep[..., None], picture, np.uint8(REMOVED_GREY))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write ``PATH.json`` (the record) and ``PATH.npz`` (the arrays), each atomically.
+
+        Returns
+        -------
+        Path
+            The JSON file.
+        """
+        stem = Path(path)
+        if stem.suffix in (".json", ".npz"):
+            stem = stem.with_suffix("")
+        arrays: dict[str, npt.NDArray[np.generic]] = {"mask": self.mask.astype(np.uint8)}
+        if self.responsibility is not None:
+            arrays["responsibility"] = self.responsibility
+        if len(self.masks) != 1:
+            arrays["sets"] = self.masks.astype(np.uint8)
+        for key, mask in (self.extra_masks or {}).items():
+            arrays[f"extra_{key}"] = mask.astype(np.uint8)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # names are no keywords of it
+        write_atomically(_with_suffix(stem, ".npz"), buffer.getvalue())
+        text = json.dumps(self.record, indent=1, ensure_ascii=False, allow_nan=False)
+        return write_atomically(_with_suffix(stem, ".json"), text.encode())
+
+
+def load(path: str | os.PathLike[str]) -> Explanation:
+    """Read an explanation that `Explanation.save` wrote.
+
+    Parameters
+    ----------
+    path : path
+        The JSON file, the NPZ file beside it, or their common stem.
+
+    Raises
+    ------
+    InputError
+        If a file is missing, damaged or of a later format.
+    """
+    stem = Path(path)
+    if stem.suffix in (".json", ".npz"):
+        stem = stem.with_suffix("")
+    try:
+        record = json.loads(_with_suffix(stem, ".json").read_text(encoding="utf-8"))
+        with np.load(_with_suffix(stem, ".npz"), allow_pickle=False) as file:
+            arrays = {k: file[k] for k in file.files}
+        if record["format"] > FORMAT:
+            raise InputError(
+                f"{stem}.json has format {record['format']}, this version reads {FORMAT}"
+            )
+        masks = arrays["sets"] if "sets" in arrays else arrays["mask"][None]
+        masks = masks.astype(np.bool_)
+        if len(masks) != len(record["sets"]) or masks.ndim != 3:
+            raise ValueError("mask and record disagree")
+    except InputError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"no explanation at {stem}: {error.filename} is missing") from None
+    except Exception as error:
+        raise InputError(f"{stem}.json and .npz are no readable explanation: {error}") from None
+    extra = {
+        k[len("extra_") :]: v.astype(bool) for k, v in arrays.items() if k.startswith("extra_")
+    }
+    return Explanation(record, masks, arrays.get("responsibility"), extra or None)
+
+
+class Explanations(Sequence[Explanation]):
+    """Several explanations in input order; slices are Explanations too."""
+
+    def __init__(self, items: Sequence[Explanation]) -> None:
+        self._items = tuple(items)
+
+    @overload
+    def __getitem__(self, index: int) -> Explanation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Explanations: ...
+    def __getitem__(self, index: int | slice) -> Explanation | Explanations:
+        """One explanation, or a slice of them."""
+        return Explanations(self._items[index]) if isinstance(index, slice) else self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Explanation]:
+        return iter(self._items)
+
+    def __repr__(self) -> str:
+        return f"Explanations({len(self)})"
+
+    @property
+    def areas(self) -> npt.NDArray[np.float64]:
+        """``float64 [N]``, NaN where no set was found."""
+        return np.array([e.area for e in self._items])
+
+    def to_dicts(self) -> list[JsonObject]:
+        """The records."""
+        return [e.to_dict() for e in self._items]
+
+
+def write_atomically(path: Path, data: bytes) -> Path:
+    """Write a file so that readers see the old content or the new, never half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _with_suffix(stem: Path, suffix: str) -> Path:
+    """Append a suffix; unlike Path.with_suffix, dots in the name survive."""
+    return stem.with_name(stem.name + suffix)
+
+
+def _certificate(data: JsonObject | None) -> Certificate | None:
+    return None if data is None else Certificate.from_dict(data)
+
+
+def _on_original(
+    keep: PixelMask, size: tuple[int, ...], crop_box: Sequence[float] | None
+) -> PixelMask:
+    """Scale a mask on the model's grid onto the original photo (nearest pixel)."""
+    height, width = size
+    left, top, right, bottom = crop_box or (0.0, 0.0, float(width), float(height))
+    rows = np.floor((np.arange(height) + 0.5 - top) / (bottom - top) * keep.shape[0]).astype(int)
+    cols = np.floor((np.arange(width) + 0.5 - left) / (right - left) * keep.shape[1]).astype(int)
+    inside = np.outer((rows >= 0) & (rows < keep.shape[0]), (cols >= 0) & (cols < keep.shape[1]))
+    scaled = keep[np.clip(rows, 0, keep.shape[0] - 1)][:, np.clip(cols, 0, keep.shape[1] - 1)]
+    return cast(PixelMask, scaled & inside)

@@ -1,0 +1,333 @@
+"""One subject on its way through the engine: its search, cache, budget, trace and best set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice import _native
+from suffice.certificate import Certificate
+from suffice.evaluation import Judged, Span
+from suffice.methods.base import Search, SearchResult
+from suffice.subject import Subject
+from suffice.types import FloatImage, JsonObject, Outcomes, PackedMasks, Responsibility, Status
+
+_ROW = np.dtype(
+    [
+        ("top1", np.int32),
+        ("top1_confidence", np.float64),
+        ("confidence", np.float64),
+        ("lead", np.float64),
+        ("margin", np.float64),
+        ("passes", np.bool_),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """What the engine is asked about one image.
+
+    Attributes
+    ----------
+    index : int
+        Position in the input.
+    name : str
+    image : float32 [C, H, W]
+    baselines : float32 [B, C, H, W]
+    target : int or None
+        None: the top-1 class of the whole image.
+    key : int
+        `suffice.subject.image_key` of the image.
+    """
+
+    index: int
+    name: str
+    image: FloatImage
+    baselines: npt.NDArray[np.float32]
+    target: int | None
+    key: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """How the engine's work on one question ended; `suffice.api` makes an Explanation of it."""
+
+    question: Question
+    subject: Subject
+    status: Status
+    reason: str
+    masks: PackedMasks
+    certificates: list[Certificate | None]
+    result: SearchResult
+    trace: list[list[float]]
+    counts: JsonObject
+    seconds: dict[str, float]
+
+
+@dataclass(slots=True, eq=False)
+class Round:
+    """A round being evaluated: which (mask, baseline) pairs are new, and which came back."""
+
+    masks: PackedMasks
+    rows: npt.NDArray[np.intp]  # [B, M] row of the store that holds each outcome
+    new_masks: npt.NDArray[np.intp]  # [E] mask index of each new pair, baseline-major
+    new_baselines: npt.NDArray[np.intp]  # [E]
+    new_rows: npt.NDArray[np.intp]  # [E]
+    cut: bool  # the budget cut it: the search is not told
+    handed_out: int = 0
+    missing: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """The state of one live subject.
+
+    The cache of outcomes lives here, keyed by the 128-bit hash of the mask and the baseline's
+    index, so a repeated mask costs nothing for as long as the subject lives (DESIGN.md 2).
+    """
+
+    question: Question
+    budget: int | None
+    round: Round | None = None
+    subject: Subject | None = None
+    search: Search | None = None
+    evaluations: int = 0
+    repeats: int = 0
+    rechecks: int = 0
+    calls: int = 0
+    model_seconds: float = 0.0
+    trace: list[list[float]] = field(default_factory=list)
+    error: Exception | None = None
+    over_budget: bool = False
+    outcome: Answer | None = None
+    started: float = field(default_factory=time.perf_counter)
+    _best: PackedMasks | None = None
+    _best_pixels: int = -1
+    _rows: dict[bytes, int] = field(default_factory=dict)
+    _store: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(256, _ROW))
+
+    # -- the reference: f(x) and f(b) ---------------------------------------------------------
+
+    def begin(self, reference: Outcomes, empties: list[Outcomes]) -> Outcomes:
+        """Take f(x) and f(b) of every baseline; returns the outcome of the empty mask."""
+        shape = self.question.image.shape[1:]
+        full, none = (_native.pack(np.full(shape, v)) for v in (True, False))
+        for b, empty in enumerate(empties):
+            self._put(_keys(full, b)[0], reference)
+            self._put(_keys(none, b)[0], empty)
+        self.evaluations = 1 + len(empties)
+        if reference.passes[0]:
+            self._improve(full, int(np.prod(shape)), 1)
+        return _worst([_as_rows(e) for e in empties])
+
+    # -- rounds ---------------------------------------------------------------------------------
+
+    def ask(self) -> bool:
+        """Take the search's next round; False when the search is over."""
+        assert self.search is not None
+        masks = self.search.ask()
+        if masks is None:
+            self.round = None
+            return False
+        self.round = self._plan(masks)
+        return True
+
+    def _plan(self, masks: PackedMasks) -> Round:
+        """Find what is new in a round and what the budget still allows of it, in ask order."""
+        n_baselines = len(self.question.baselines)
+        rows = np.empty((n_baselines, len(masks)), np.intp)
+        keys = [_keys(masks, b) for b in range(n_baselines)]
+        new: list[tuple[int, int, int]] = []
+        allowed = len(masks)
+        for m in range(len(masks)):
+            fresh = [b for b in range(n_baselines) if keys[b][m] not in self._rows]
+            spent = self.evaluations + len(new) + len(fresh)
+            if self.budget is not None and spent > self.budget:
+                allowed = m
+                break
+            for b in fresh:
+                row = self._reserve(keys[b][m])
+                new.append((b, m, row))
+            for b in range(n_baselines):
+                rows[b, m] = self._rows[keys[b][m]]
+        self.repeats += allowed * n_baselines - len(new)
+        order = np.array(sorted(new), np.intp).reshape(-1, 3)
+        return Round(
+            masks=masks[:allowed],
+            rows=rows[:, :allowed],
+            new_baselines=order[:, 0],
+            new_masks=order[:, 1],
+            new_rows=order[:, 2],
+            cut=allowed < len(masks),
+            missing=len(order),
+        )
+
+    def take(self, limit: int) -> tuple[Span, slice] | None:
+        """Hand out up to `limit` composites that share a baseline; None when none is left."""
+        r, subject = self.round, self.subject
+        if r is None or subject is None or r.handed_out == len(r.new_masks):
+            return None
+        start = r.handed_out
+        baseline = r.new_baselines[start]
+        stop = min(start + limit, int(np.searchsorted(r.new_baselines, baseline, side="right")))
+        r.handed_out = stop
+        span = Span(
+            image=subject.image,
+            baseline=subject.baselines[baseline],
+            masks=r.masks[r.new_masks[start:stop]],
+            target=subject.target,
+            criterion=subject.criterion,
+            reference_confidence=subject.reference_confidence,
+        )
+        return span, slice(start, stop)
+
+    def absorb(self, where: slice, judged: Judged) -> None:
+        """Store what came back for a span that `take` handed out."""
+        assert self.round is not None
+        self.round.missing -= where.stop - where.start
+        self.rechecks += judged.rechecked
+        self.calls += 1
+        self.model_seconds += judged.model_seconds
+        if judged.error is not None:
+            self.error = self.error or judged.error
+            # Nothing more of this round is worth evaluating; only what is under way comes back.
+            self.round.missing -= len(self.round.new_masks) - self.round.handed_out
+            self.round.handed_out = len(self.round.new_masks)
+            return
+        assert judged.decisions is not None
+        rows = self.round.new_rows[where]
+        for name in ("top1", "top1_confidence", "confidence", "lead"):
+            self._store[name][rows] = getattr(judged.decisions, name)
+        self._store["margin"][rows] = judged.margin
+        self._store["passes"][rows] = judged.passes
+
+    def complete(self) -> bool:
+        """Close a round whose outcomes are all in; False when the budget ended the search."""
+        assert self.round is not None
+        assert self.search is not None
+        r = self.round
+        outcomes = _worst([self._store[rows] for rows in r.rows])
+        self._follow(r, outcomes)
+        self.evaluations += len(r.new_masks)
+        if r.cut:
+            self.over_budget = True
+            return False
+        self.search.tell(outcomes)
+        return True
+
+    def _follow(self, r: Round, outcomes: Outcomes) -> None:
+        """Extend the trace by this round's improvements, in ask order."""
+        passing = np.flatnonzero(outcomes.passes)
+        if not len(passing):
+            return
+        pixels = _native.count(np.ascontiguousarray(r.masks[passing]))
+        per_mask = np.bincount(r.new_masks, minlength=len(r.masks))
+        spent = self.evaluations + np.cumsum(per_mask)
+        for m, n in zip(passing, pixels, strict=True):
+            if self._best is None or n < self._best_pixels:
+                self._improve(r.masks[m : m + 1], int(n), int(spent[m]))
+
+    def _improve(self, mask: PackedMasks, pixels: int, evaluations: int) -> None:
+        self._best, self._best_pixels = mask.copy(), pixels
+        self.trace.append([evaluations, pixels / np.prod(self.question.image.shape[1:])])
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def ending(self) -> tuple[Status, str, PackedMasks, SearchResult]:
+        """Status, reason, sets and result of a search that is over."""
+        assert self.subject is not None
+        nothing = np.zeros((0, _native.words_for(int(np.prod(self.subject.shape)))), np.uint64)
+        if self.search is None:  # the baselines pass already
+            empty = np.zeros((1, nothing.shape[1]), np.uint64)
+            reason = "the baseline alone passes the criterion: the empty set suffices"
+            return "empty", reason, empty, SearchResult(masks=empty)
+        if self.over_budget:
+            reason = f"the budget of {self.budget} evaluations is spent"
+            best = nothing if self._best is None else self._best
+            if self._best is None:
+                reason += " and no passing set was met"
+            return "budget", reason, best, SearchResult(masks=best)
+        result = self.search.result()
+        if len(result.masks):
+            return "found", result.reason, result.masks, result
+        return "unattained", result.reason or "no passing set was met", nothing, result
+
+    # -- cache ----------------------------------------------------------------------------------
+
+    def _reserve(self, key: bytes) -> int:
+        row = self._rows[key] = len(self._rows)
+        if row == len(self._store):
+            self._store = np.concatenate([self._store, np.zeros(len(self._store), _ROW)])
+        return row
+
+    def _put(self, key: bytes, outcome: Outcomes) -> None:
+        if key not in self._rows:
+            row = self._reserve(key)
+            self._store[row : row + 1] = _as_rows(outcome)
+
+
+def outcomes_of(judged: Judged, row: int | None = None) -> Outcomes:
+    """The outcomes of a span under one baseline; `row` picks a single one."""
+    d = judged.decisions
+    assert d is not None
+    pick = slice(None) if row is None else slice(row, row + 1)
+    return Outcomes(
+        top1=d.top1[pick],
+        top1_confidence=d.top1_confidence[pick],
+        confidence=d.confidence[pick],
+        lead=d.lead[pick],
+        margin=judged.margin[pick],
+        passes=judged.passes[pick],
+    )
+
+
+def grow(
+    mask: PackedMasks, responsibility: Responsibility, chunk: int, steps: int
+) -> list[PackedMasks]:
+    """Supersets of a failed set along its ranking, each adding twice as many pixels."""
+    shape = responsibility.shape
+    order = _native.rank(responsibility, ties="last")
+    inside = _native.unpack(mask, (shape[0], shape[1]))[0].reshape(-1)
+    outside = order[~inside[order]]
+    grown = []
+    for step in range(steps):
+        n = chunk * 2**step
+        keep = inside.copy()
+        keep[outside[:n]] = True
+        grown.append(_native.pack(keep.reshape(1, *shape)))
+        if n >= len(outside):
+            break
+    return grown
+
+
+def _keys(masks: PackedMasks, baseline: int) -> list[bytes]:
+    digests = _native.digest(masks).tobytes()
+    suffix = baseline.to_bytes(2, "little")
+    return [digests[i : i + 16] + suffix for i in range(0, len(digests), 16)]
+
+
+def _as_rows(outcome: Outcomes) -> npt.NDArray[np.void]:
+    rows = np.zeros(len(outcome), _ROW)
+    for name in _ROW.names or ():
+        rows[name] = getattr(outcome, name)
+    return rows
+
+
+def _worst(per_baseline: list[npt.NDArray[np.void]]) -> Outcomes:
+    """Reduce outcomes under several baselines to those of the worst one, mask by mask."""
+    table = np.stack(per_baseline)
+    columns = np.arange(table.shape[1])
+    judged = table[np.argmin(table["margin"], axis=0), columns]
+    led = table[np.argmin(table["lead"], axis=0), columns]
+    return Outcomes(
+        top1=led["top1"].copy(),
+        top1_confidence=led["top1_confidence"].copy(),
+        confidence=judged["confidence"].copy(),
+        lead=led["lead"].copy(),
+        margin=judged["margin"].copy(),
+        passes=table["passes"].all(axis=0),
+    )

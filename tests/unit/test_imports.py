@@ -1,0 +1,43 @@
+"""`import suffice` is light, and its public names stay."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import suffice
+
+PUBLIC = {
+    *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
+    *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
+    *("build_info", "errors", "plot", "__version__"),
+}
+
+HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
+
+
+def loaded_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    out = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    ).stdout
+    return set(out.split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    assert not loaded_after("import suffice") & set(HEAVY)
+
+
+def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:
+    heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas"}
+    assert not loaded_after("import suffice; suffice.explain; suffice.Rex; suffice.methods") & heavy
+
+
+def test_no_public_name_disappears() -> None:
+    assert set(dir(suffice)) >= PUBLIC
+    for name in PUBLIC:
+        assert getattr(suffice, name) is not None
+
+
+def test_methods_is_a_package_and_a_function() -> None:
+    assert suffice.methods()["rex"] is suffice.Rex
