@@ -1,0 +1,144 @@
+"""``suffice verify``: prove the certificates of saved explanations again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from suffice.cli import options, results
+from suffice.errors import ImageError, InputError, SettingsError
+from suffice.types import JsonObject
+
+if TYPE_CHECKING:
+    from suffice.explanation import Explanation
+    from suffice.models.base import Classifier
+
+
+def build(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("results", metavar="DIR|FILE", type=Path, help="records (NAME.json)")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="where the images are (default: where the records say)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object per record")
+    options.add_model_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Re-prove every certificate; 1 if one fails."""
+    records = list(find_records(args.results))
+    verifier = _Verifier(args)
+    root = args.results if args.results.is_dir() else args.results.parent
+    failures: list[tuple[str, str]] = []
+    for path in records:
+        name = path.relative_to(root).as_posix()
+        try:
+            said = verifier.check(path, root)
+        except (InputError, OSError) as error:
+            failures.append((name, results.one_line(error)))
+            print(f"failed: {name}  {failures[-1][1]}", file=sys.stderr)
+            continue
+        print(json.dumps({"record": name, **said}) if args.json else _line(name, said), flush=True)
+        if not said["sufficient"]:
+            failures.append((name, f"the certificate {said['verdict']}"))
+    if failures:
+        print(results.failure_table(failures, len(records)), file=sys.stderr)
+    return 1 if failures else 0
+
+
+def find_records(path: Path) -> Iterable[Path]:
+    """List the records of a folder, recursively and sorted, or the one record named.
+
+    Raises
+    ------
+    SettingsError
+        If there is none.
+    """
+    if path.is_file():
+        return [path]
+    found = [file for file in sorted(path.rglob("*.json")) if file.with_suffix(".npz").exists()]
+    if not found:
+        raise SettingsError(f"{path}: no record here; expected NAME.json beside NAME.npz")
+    return found
+
+
+def _line(name: str, said: JsonObject) -> str:
+    notes = "".join(f"  ({note})" for note in said["notes"])
+    return (
+        f"{name}  {said['verdict']}  confidence {said['confidence']:.4f}  "
+        f"margin {said['margin']:.4f}{notes}"
+    )
+
+
+class _Verifier:
+    """Re-proves records, loading the model once for each preprocessing that they name."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._classifiers: dict[str, Classifier] = {}
+        # Options say it for all records; then a bad model is a usage error, before any record.
+        self._given = options.preprocess(args)
+        if self._given is not None:
+            self._classifier({})
+
+    def check(self, path: Path, root: Path) -> JsonObject:
+        """Re-prove one record."""
+        import suffice
+
+        explanation = suffice.load(path)
+        classifier = self._classifier(explanation.record)
+        image = find_image(explanation, path, root, self._args.images)
+        certificate = suffice.verify(explanation, classifier, image)
+        return {"verdict": certificate.verdict, **certificate.to_dict()}
+
+    def _classifier(self, record: JsonObject) -> Classifier:
+        import suffice
+
+        stated = None if self._given is not None else record.get("preprocess")
+        kind = self._args.output_kind or record.get("output_kind")
+        key = json.dumps([stated, kind], sort_keys=True)
+        if key not in self._classifiers:
+            preprocess = self._given
+            if stated is not None:
+                preprocess = suffice.Preprocess.from_dict(stated)
+            self._classifiers[key] = suffice.as_classifier(
+                self._args.model,
+                preprocess=preprocess,
+                output=kind,
+                device=self._args.device,
+                threads=self._args.threads,
+                labels=self._args.labels,
+            )
+        return self._classifiers[key]
+
+
+def find_image(explanation: Explanation, path: Path, root: Path, images: Path | None) -> Path:
+    """Find the image of a record.
+
+    With ``images`` it is looked for there, below the same sub-folder as the record; without, at
+    the path in the record, which is relative to the record's folder, then beside the record and in
+    the working folder.
+
+    Raises
+    ------
+    ImageError
+        If it is in none of these places.
+    """
+    image = explanation.record["image"]
+    name = Path(image["name"])
+    if images is None:
+        places = [path.parent / image.get("path", name), path.parent / name, name]
+    else:
+        places = [images / path.parent.relative_to(root) / name, images / name]
+    for place in places:
+        if place.is_file():
+            return place
+    looked = ", ".join(str(place) for place in dict.fromkeys(places))
+    raise ImageError(f"the image {name} is not at {looked}; say where with --images DIR")
