@@ -4,60 +4,42 @@
 #include <cmath>
 #include <set>
 
+#include "ops/responsibility/responsibility.h"
+
 namespace suffice::rex {
 
 namespace {
 
-// Adds rectangles in constant time each: corners are noted in a table one row and column larger
-// than the image, and two running sums turn the table into the map.
-class BoxSums {
+// Exact sums of one class's credits.
+class CreditSums {
  public:
-  explicit BoxSums(ImageSize size)
-      : size_(size),
-        stride_(static_cast<std::size_t>(size.width) + 1),
-        corners_((static_cast<std::size_t>(size.height) + 1) * stride_) {}
+  explicit CreditSums(ImageSize size) : size_(size), sums_(size.pixels()) {}
 
-  void clear() { std::fill(corners_.begin(), corners_.end(), 0); }
-
-  void add(const Box& box, std::int64_t units) {
-    if (box.area() == 0) return;
-    at(box.r0, box.c0) += units;
-    at(box.r0, box.c1) -= units;
-    at(box.r1, box.c0) -= units;
-    at(box.r1, box.c1) += units;
-  }
-
-  // Calls visit(pixel, sum) for every pixel, row-major.
-  template <class Visit>
-  void read(Visit visit) const {
-    std::vector<std::int64_t> column(static_cast<std::size_t>(size_.width), 0);
-    std::size_t pixel = 0;
-    for (std::size_t r = 0; r < static_cast<std::size_t>(size_.height); ++r) {
-      std::int64_t row = 0;
-      for (std::size_t c = 0; c < column.size(); ++c) {
-        row += corners_[r * stride_ + c];
-        column[c] += row;
-        visit(pixel++, column[c]);
-      }
+  void add(const Iteration& iteration, std::int32_t label, std::int64_t sign = 1) {
+    for (const Credit& credit : iteration.credits()) {
+      if (credit.label != label) continue;
+      const Box& box = iteration.tree()[credit.node].box;
+      boxes_.insert(boxes_.end(), {box.r0, box.r1, box.c0, box.c1});
+      values_.push_back(sign * credit.units);
     }
   }
 
+  // The sum at every pixel of what was added since the last call.
+  const std::vector<std::int64_t>& take() {
+    accumulate({boxes_.data(), boxes_.size()}, {values_.data(), values_.size()},
+               {static_cast<std::size_t>(size_.height), static_cast<std::size_t>(size_.width)},
+               {sums_.data(), sums_.size()});
+    boxes_.clear();
+    values_.clear();
+    return sums_;
+  }
+
  private:
-  std::int64_t& at(std::int32_t r, std::int32_t c) {
-    return corners_[static_cast<std::size_t>(r) * stride_ + static_cast<std::size_t>(c)];
-  }
-
   ImageSize size_;
-  std::size_t stride_;
-  std::vector<std::int64_t> corners_;
+  std::vector<std::int32_t> boxes_;
+  std::vector<std::int64_t> values_;
+  std::vector<std::int64_t> sums_;
 };
-
-void add_credits(const Iteration& iteration, std::int32_t label, std::int64_t sign,
-                 BoxSums& sums) {
-  for (const Credit& credit : iteration.credits()) {
-    if (credit.label == label) sums.add(iteration.tree()[credit.node].box, sign * credit.units);
-  }
-}
 
 double in_units(std::int64_t units) {
   return static_cast<double>(units) / static_cast<double>(kUnit);
@@ -65,13 +47,13 @@ double in_units(std::int64_t units) {
 
 std::vector<double> sum_of_logs(Iterations iterations, std::int32_t label, ImageSize size) {
   std::vector<double> map(size.pixels(), 0.0);
-  BoxSums sums(size);
+  CreditSums sums(size);
   for (const Iteration& iteration : iterations) {
-    sums.clear();
-    add_credits(iteration, label, 1, sums);
-    sums.read([&](std::size_t pixel, std::int64_t units) {
-      if (units != 0) map[pixel] += std::log1p(in_units(units));
-    });
+    sums.add(iteration, label);
+    const std::vector<std::int64_t>& units = sums.take();
+    for (std::size_t i = 0; i < map.size(); ++i) {
+      if (units[i] != 0) map[i] += std::log1p(in_units(units[i]));
+    }
   }
   return map;
 }
@@ -88,16 +70,15 @@ std::set<std::int32_t> other_labels(Iterations iterations, std::int32_t target) 
 
 void additive(Iterations iterations, std::int32_t target, bool negative, ImageSize size,
               Span<float> out) {
-  BoxSums sums(size);
-  for (const Iteration& iteration : iterations) add_credits(iteration, target, 1, sums);
+  CreditSums sums(size);
+  for (const Iteration& iteration : iterations) sums.add(iteration, target);
   if (negative) {
     for (const std::int32_t label : other_labels(iterations, target)) {
-      for (const Iteration& iteration : iterations) add_credits(iteration, label, -1, sums);
+      for (const Iteration& iteration : iterations) sums.add(iteration, label, -1);
     }
   }
-  sums.read([&](std::size_t pixel, std::int64_t units) {
-    out[pixel] = static_cast<float>(in_units(units));
-  });
+  const std::vector<std::int64_t>& units = sums.take();
+  for (std::size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(in_units(units[i]));
 }
 
 }  // namespace
@@ -118,9 +99,10 @@ std::vector<double> merged_map(Iterations iterations, std::int32_t label, Merge 
                                ImageSize size) {
   if (merge == Merge::kMultiplicative) return sum_of_logs(iterations, label, size);
   std::vector<double> map(size.pixels());
-  BoxSums sums(size);
-  for (const Iteration& iteration : iterations) add_credits(iteration, label, 1, sums);
-  sums.read([&](std::size_t pixel, std::int64_t units) { map[pixel] = in_units(units); });
+  CreditSums sums(size);
+  for (const Iteration& iteration : iterations) sums.add(iteration, label);
+  const std::vector<std::int64_t>& units = sums.take();
+  for (std::size_t i = 0; i < map.size(); ++i) map[i] = in_units(units[i]);
   return map;
 }
 
