@@ -33,9 +33,12 @@ class Toy:
             r, c = rng.integers(0, height), rng.integers(0, width)
             near = (rows - r) ** 2 + (columns - c) ** 2 <= max(2, min(height, width) // 4) ** 2
             self.weights[k] += 6 * near.ravel()
-        # What a class scores on nothing: the image's class has to win it back.
-        self.bias = rng.integers(0, int(self.weights.sum(axis=1).max()) // 2, n_classes)
-        self.bias[int((self.weights.sum(axis=1) + self.bias).argmax())] //= 8
+        # One class needs to be seen; the others live on a constant that it has to beat.
+        strong = rng.integers(0, n_classes)
+        others = np.arange(n_classes) != strong
+        self.weights[others] //= 3
+        share = rng.integers(15, 60, n_classes) * others
+        self.bias = int(self.weights[strong].sum()) * share // 100
         self.pairs = rng.integers(0, height * width, (n_classes, 4, 2))
         self.bonus = bonus
 

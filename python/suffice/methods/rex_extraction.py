@@ -69,7 +69,8 @@ class Judge:
     def complete(self, outcomes: Outcomes) -> Flags:
         """Sets whose confidence is that of the whole image to two decimals."""
         rounded = _rounded(outcomes.confidence, 2)
-        return ~_differs(outcomes, self.target) & (rounded == round(self.reference, 2))
+        complete: Flags = rounded == round(self.reference, 2)
+        return complete & ~_differs(outcomes, self.target)
 
 
 class CompatJudge(Judge):
