@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suffice.cli import options
-from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.models.base import Classifier
+    from suffice.types import JsonObject
 
 
 def build(parser: argparse.ArgumentParser) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from suffice.cli import options, results
 from suffice.errors import ImageError, InputError, SettingsError
-from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.explanation import Explanation
     from suffice.models.base import Classifier
+    from suffice.types import JsonObject
 
 
 def build(parser: argparse.ArgumentParser) -> None:
