@@ -131,7 +131,7 @@ def find_image(explanation: Explanation, path: Path, root: Path, images: Path | 
     ImageError
         If it is in none of these places.
     """
-    image = explanation.record["image"]
+    image: JsonObject = explanation.record["image"]
     name = Path(image["name"])
     if images is None:
         places = [path.parent / image.get("path", name), path.parent / name, name]
