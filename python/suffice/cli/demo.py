@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,11 +26,13 @@ def build(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Explain the shipped photo with EfficientNet-Lite0."""
     import suffice
-    from suffice.models.demo import demo_photo
+    from suffice.models.demo import cache_folder, demo_photo
 
     photo = Path(demo_photo())
     item = Item(photo, photo.name, args.out / photo.stem)
     results.prepare(args.out)
+    if not any(cache_folder().glob("*.onnx")):
+        print("converting the model, once; this takes about half a minute", file=sys.stderr)
     classifier = suffice.as_classifier("demo", device=args.device)
     with Progress(1, None) as progress:
         stream = suffice.explain_stream(classifier, [photo], on_evaluations=progress.evaluations)

@@ -99,23 +99,16 @@ class _Verifier:
         return {"verdict": certificate.verdict, **certificate.to_dict()}
 
     def _classifier(self, record: JsonObject) -> Classifier:
+        """Load the model as the record used it, unless options say otherwise."""
         import suffice
 
         stated = None if self._given is not None else record.get("preprocess")
-        kind = self._args.output_kind or record.get("output_kind")
-        key = json.dumps([stated, kind], sort_keys=True)
+        args = argparse.Namespace(**vars(self._args))
+        args.output_kind = args.output_kind or record.get("output_kind")
+        key = json.dumps([stated, args.output_kind], sort_keys=True)
         if key not in self._classifiers:
-            preprocess = self._given
-            if stated is not None:
-                preprocess = suffice.Preprocess.from_dict(stated)
-            self._classifiers[key] = suffice.as_classifier(
-                self._args.model,
-                preprocess=preprocess,
-                output=kind,
-                device=self._args.device,
-                threads=self._args.threads,
-                labels=self._args.labels,
-            )
+            made = self._given if stated is None else suffice.Preprocess.from_dict(stated)
+            self._classifiers[key] = options.classifier(args, made)
         return self._classifiers[key]
 
 
