@@ -11,4 +11,5 @@ PYBIND11_MODULE(_core, m) {
   suffice::bind_responsibility(m);
   suffice::bind_ranking(m);
   suffice::bind_scores(m);
+  suffice::bind_rex(m);
 }

@@ -3,11 +3,20 @@ Compiled core of suffice. Use it through suffice._native, which checks arguments
 """
 
 from __future__ import annotations
+import collections.abc
 import numpy
 import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "RexDistribution",
+    "RexMerge",
+    "RexQueue",
+    "RexResponsibility",
+    "RexSearch",
+    "RexSettings",
+    "RexStatics",
+    "RexSurvivors",
     "accumulate",
     "build_info",
     "compose",
@@ -19,11 +28,320 @@ __all__: list[str] = [
     "masks_from_boxes",
     "masks_from_labels",
     "pack_masks",
+    "philox4x64",
     "prefix_masks",
     "rank",
     "tile_labels",
     "unpack_masks",
 ]
+
+class RexDistribution:
+    """
+    Members:
+
+      uniform
+
+      binom
+
+      betabinom
+
+      adaptive
+    """
+
+    __members__: typing.ClassVar[dict[str, RexDistribution]]
+    adaptive: typing.ClassVar[RexDistribution]
+    betabinom: typing.ClassVar[RexDistribution]
+    binom: typing.ClassVar[RexDistribution]
+    uniform: typing.ClassVar[RexDistribution]
+    @typing.overload
+    def __eq__(self, other: RexDistribution) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexDistribution) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexQueue:
+    """
+    Members:
+
+      area
+
+      intersection
+
+      all
+
+      dc
+    """
+
+    __members__: typing.ClassVar[dict[str, RexQueue]]
+    all: typing.ClassVar[RexQueue]
+    area: typing.ClassVar[RexQueue]
+    dc: typing.ClassVar[RexQueue]
+    intersection: typing.ClassVar[RexQueue]
+    @typing.overload
+    def __eq__(self, other: RexQueue) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexQueue) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexStatics:
+    """
+    Members:
+
+      carry
+
+      drop
+    """
+
+    __members__: typing.ClassVar[dict[str, RexStatics]]
+    carry: typing.ClassVar[RexStatics]
+    drop: typing.ClassVar[RexStatics]
+    @typing.overload
+    def __eq__(self, other: RexStatics) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexStatics) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexSurvivors:
+    """
+    Members:
+
+      merge
+
+      last
+    """
+
+    __members__: typing.ClassVar[dict[str, RexSurvivors]]
+    last: typing.ClassVar[RexSurvivors]
+    merge: typing.ClassVar[RexSurvivors]
+    @typing.overload
+    def __eq__(self, other: RexSurvivors) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexSurvivors) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexResponsibility:
+    """
+    Members:
+
+      rex
+
+      contingency
+
+      deepcover
+    """
+
+    __members__: typing.ClassVar[dict[str, RexResponsibility]]
+    contingency: typing.ClassVar[RexResponsibility]
+    deepcover: typing.ClassVar[RexResponsibility]
+    rex: typing.ClassVar[RexResponsibility]
+    @typing.overload
+    def __eq__(self, other: RexResponsibility) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexResponsibility) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexMerge:
+    """
+    Members:
+
+      multiplicative
+
+      additive
+    """
+
+    __members__: typing.ClassVar[dict[str, RexMerge]]
+    additive: typing.ClassVar[RexMerge]
+    multiplicative: typing.ClassVar[RexMerge]
+    @typing.overload
+    def __eq__(self, other: RexMerge) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: RexMerge) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class RexSettings:
+    compat: bool
+    concentrate: bool
+    distribution: RexDistribution
+    merge: RexMerge
+    negative: bool
+    queue: RexQueue
+    responsibility: RexResponsibility
+    statics: RexStatics
+    survivors: RexSurvivors
+    weighted: bool
+    def __init__(self) -> None: ...
+    @property
+    def adaptive_block(self) -> int: ...
+    @adaptive_block.setter
+    def adaptive_block(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def alpha(self) -> float: ...
+    @alpha.setter
+    def alpha(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def beta(self) -> float: ...
+    @beta.setter
+    def beta(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def iterations(self) -> int: ...
+    @iterations.setter
+    def iterations(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def min_box_size(self) -> int: ...
+    @min_box_size.setter
+    def min_box_size(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def queue_len(self) -> int: ...
+    @queue_len.setter
+    def queue_len(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def search_limit(self) -> int: ...
+    @search_limit.setter
+    def search_limit(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def tree_depth(self) -> int: ...
+    @tree_depth.setter
+    def tree_depth(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+
+class RexSearch:
+    def __init__(
+        self,
+        height: typing.SupportsInt | typing.SupportsIndex,
+        width: typing.SupportsInt | typing.SupportsIndex,
+        target: typing.SupportsInt | typing.SupportsIndex,
+        settings: RexSettings,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        image_key: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def ask(self) -> numpy.typing.NDArray[numpy.uint64]:
+        """
+        the round's masks, packed uint64 [M, words]; M = 0 when it is over
+        """
+    def has_credit(self, target: typing.SupportsInt | typing.SupportsIndex) -> bool: ...
+    def inject_splits(
+        self,
+        iteration: typing.SupportsInt | typing.SupportsIndex,
+        paths: numpy.typing.NDArray[numpy.uint64],
+        positions: numpy.typing.NDArray[numpy.int64],
+    ) -> None: ...
+    def queue_names(self, iteration: typing.SupportsInt | typing.SupportsIndex) -> list[str]: ...
+    def responsibility(
+        self,
+        target: typing.SupportsInt | typing.SupportsIndex,
+        height: typing.SupportsInt | typing.SupportsIndex,
+        width: typing.SupportsInt | typing.SupportsIndex,
+    ) -> numpy.typing.NDArray[numpy.float32]:
+        """
+        float32 [height, width]
+        """
+    def set_queue_order(
+        self,
+        iteration: typing.SupportsInt | typing.SupportsIndex,
+        names: collections.abc.Sequence[str],
+    ) -> None: ...
+    def statistics(self) -> numpy.typing.NDArray[numpy.int64]:
+        """
+        int64 [iterations, 5]: depth, evaluations, passing, splits, levels
+        """
+    def tell(
+        self,
+        top1: numpy.typing.NDArray[numpy.int32],
+        top1_confidence: numpy.typing.NDArray[numpy.float64],
+        passing: numpy.typing.NDArray[numpy.uint8],
+    ) -> None:
+        """
+        outcomes of the whole round, in ask order
+        """
 
 def accumulate(
     boxes: numpy.typing.NDArray[numpy.int32],
@@ -115,6 +433,15 @@ def masks_from_labels(
 def pack_masks(keep: numpy.typing.NDArray[numpy.uint8]) -> numpy.typing.NDArray[numpy.uint64]:
     """
     keep uint8 [M, P] -> packed uint64 [M, ceil(P/64)]
+    """
+
+def philox4x64(
+    seed: typing.SupportsInt | typing.SupportsIndex,
+    image_key: typing.SupportsInt | typing.SupportsIndex,
+    counters: numpy.typing.NDArray[numpy.uint64],
+) -> numpy.typing.NDArray[numpy.uint64]:
+    """
+    counters uint64 [N, 4] -> words uint64 [N, 4]
     """
 
 def prefix_masks(

@@ -359,6 +359,54 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
     return Decisions(top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_))
 
 
+def philox(key: tuple[int, int], counters: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Random words of Philox 4x64-10, a pure function of key and counter.
+
+    Parameters
+    ----------
+    key : (int, int)
+        Seed and image key, unsigned 64-bit.
+    counters : uint64 [N, 4]
+        Least significant word first.
+
+    Returns
+    -------
+    uint64 [N, 4]
+        Row ``i`` equals ``numpy.random.Philox(key=key, counter=counters[i] - 1).random_raw(4)``.
+    """
+    return _core.philox4x64(*key, _index_array("counters", counters, np.uint64, 2))
+
+
+def rex_search(
+    shape: tuple[int, int], target: int, settings: dict[str, Any], key: tuple[int, int]
+) -> _core.RexSearch:
+    """Start the native ReX search (``csrc/search/rex/rex_search.h``).
+
+    Parameters
+    ----------
+    shape : (H, W)
+    target : int
+        The class whose composites pass.
+    settings : dict
+        Values of ``RexSettings``; enumerations by name, no limit as None.
+    key : (int, int)
+        Seed and image key, unsigned 64-bit.
+    """
+    native = _core.RexSettings()
+    enums: dict[str, Any] = {
+        "distribution": _core.RexDistribution,
+        "queue": _core.RexQueue,
+        "statics": _core.RexStatics,
+        "survivors": _core.RexSurvivors,
+        "responsibility": _core.RexResponsibility,
+        "merge": _core.RexMerge,
+    }
+    for name, value in settings.items():
+        native_value = enums[name].__members__[value] if name in enums else value
+        setattr(native, name, -1 if native_value is None else native_value)
+    return _core.RexSearch(*_shape(shape), target, native, *key)
+
+
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:
     """Check type, dtype, dimensions and layout; never copy."""
     if not isinstance(value, np.ndarray) or value.dtype != dtype:

@@ -398,7 +398,14 @@ def _explanation(
         name: _native.unpack(packed[None], shape)[0]
         for name, packed in (answer.result.extra_masks or {}).items()
     }
-    return Explanation(record, masks, answer.result.responsibility, extra or None, ready.picture)
+    return Explanation(
+        record,
+        masks,
+        answer.result.responsibility,
+        extra or None,
+        ready.picture,
+        answer.question.index,
+    )
 
 
 def _baseline_record(baseline: Baseline) -> JsonObject:

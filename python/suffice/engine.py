@@ -140,7 +140,7 @@ class Engine:
         try:
             decisions = _native.decide(scores, targets, self.classifier.output)
         except ScoresError as error:
-            error.composite = batch[getattr(error, "row", 0)]
+            error.composite = batch[error.row or 0]
             raise
         confidence = float(decisions.confidence[0])
         margin, passes = settings.criterion.margins(

@@ -60,6 +60,8 @@ class Explanation:
         Further named sets, such as ``necessary`` or ``complete``.
     image : uint8 [H, W, 3] or None
         The photo on the model's grid, for pictures; not saved.
+    index : int
+        Position of the image in the run's input; not saved.
     """
 
     record: JsonObject
@@ -67,6 +69,7 @@ class Explanation:
     responsibility: Responsibility | None = None
     extra_masks: dict[str, PixelMask] | None = None
     image: npt.NDArray[np.uint8] | None = None
+    index: int = 0
 
     @property
     def mask(self) -> PixelMask:

@@ -233,7 +233,8 @@ class Track:
 
     def _improve(self, mask: PackedMasks, pixels: int, evaluations: int) -> None:
         self._best, self._best_pixels = mask.copy(), pixels
-        self.trace.append([evaluations, pixels / np.prod(self.question.image.shape[1:])])
+        height, width = self.question.image.shape[1:]
+        self.trace.append([evaluations, pixels / (height * width)])
 
     # -- ends -----------------------------------------------------------------------------------
 
@@ -329,5 +330,5 @@ def _worst(per_baseline: list[npt.NDArray[np.void]]) -> Outcomes:
         confidence=judged["confidence"].copy(),
         lead=led["lead"].copy(),
         margin=judged["margin"].copy(),
-        passes=table["passes"].all(axis=0),
+        passes=np.logical_and.reduce(table["passes"], axis=0),
     )

@@ -1,0 +1,3 @@
+"""Classifiers, photos, preprocessing and baselines."""
+
+from __future__ import annotations

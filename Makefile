@@ -1,0 +1,108 @@
+# From a fresh clone, with Python 3.11+, a C++17 compiler and make:
+#   make demo    explain a photo with a real classifier (results in demo-output/)
+#   make test    run all tests
+# Everything is set up in .venv; a second run starts at once. `make help` lists the rest.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BUILD  := build
+BIN    := $(VENV)/bin
+PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q -c constraints/ci.txt
+# What the installed package is made of: a change of any of these installs it anew.
+SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc python -type f \
+	-not -name '*.pyc' -not -name '*.pyi' 2>/dev/null)
+PACKAGE  = $(PIP) --no-build-isolation --config-settings=build-dir=$(BUILD)/make
+ARGS    ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format types stubs native asan asan-python clean
+
+help:
+	@echo "make demo    explain a photo with a real classifier"
+	@echo "make test    run all tests (ARGS='-k name' is handed to pytest)"
+	@echo "make setup   only set up .venv"
+	@echo "make lint    formatting, lint and layering"
+	@echo "make format  write formatting"
+	@echo "make types   mypy, strict"
+	@echo "make stubs   check the stub of the compiled core; write it anew if it differs"
+	@echo "make native  C++ tests (needs GoogleTest)"
+	@echo "make asan    C++ tests under address and undefined-behaviour sanitizers"
+	@echo "make asan-python   the Python tests under them"
+	@echo "make clean   remove .venv and everything that was built"
+
+setup: $(VENV)/.test
+
+demo: $(VENV)/.demo
+	$(BIN)/suffice demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+	$(BIN)/lint-imports
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+
+types: $(VENV)/.test
+	$(BIN)/python -m mypy
+
+stubs: $(VENV)/.test
+	rm -rf $(BUILD)/stubs
+	$(BIN)/pybind11-stubgen suffice._core -o $(BUILD)/stubs
+	$(BIN)/ruff format -q $(BUILD)/stubs/suffice/_core.pyi
+	@cmp -s $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi || \
+	  { cp $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi; \
+	    echo "python/suffice/_core.pyi was out of date and is written anew: commit it"; exit 1; }
+
+native: $(VENV)/.build
+	$(call native_tests,native,)
+
+asan: $(VENV)/.build
+	$(call native_tests,native-asan,-DSUFFICE_SANITIZE=address$(comma)undefined)
+
+comma := ,
+# $(1) folder below build/, $(2) further settings. GoogleTest is needed; CMake says so without it.
+define native_tests
+	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B $(BUILD)/$(1) -G Ninja -DSUFFICE_PYTHON=OFF \
+	  -DSUFFICE_CUDA=OFF -DSUFFICE_WERROR=ON -DSUFFICE_NATIVE_TESTS=ON $(2)
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(BUILD)/$(1)
+	PATH="$(abspath $(BIN)):$$PATH" ctest --test-dir $(BUILD)/$(1) --output-on-failure
+endef
+
+# The sanitized core is installed into a venv of its own, so that .venv keeps the fast one.
+asan-python: $(VENV)/.test
+	$(PYTHON) -m venv $(BUILD)/asan-venv
+	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
+	  > "$$($(BUILD)/asan-venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
+	PATH="$(abspath $(BIN)):$$PATH" $(BUILD)/asan-venv/bin/python -m pip install -q --no-deps \
+	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/asan \
+	  --config-settings=cmake.define.SUFFICE_SANITIZE=address,undefined \
+	  --config-settings=install.strip=false .
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	  $(BUILD)/asan-venv/bin/python -m pytest $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(BUILD) dist demo-output .pytest_cache .mypy_cache .ruff_cache \
+	  .hypothesis .nox .import_linter_cache
+
+# -- setting up; the stamps say what is done ------------------------------------------------------
+
+$(VENV)/.build: constraints/ci.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) scikit-build-core pybind11 cmake ninja
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.build $(SOURCES)
+	$(PACKAGE) '.[demo]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.build $(SOURCES)
+	$(PACKAGE) '.[dev,demo]'
+	touch $(VENV)/.demo $@

@@ -1,0 +1,119 @@
+"""What correcting ReX's faults does: area, evaluations, depth and spread over seeds.
+
+Compares ReX as published (``compat="rex"``) with each correction alone and with both, on the same
+photos, models and seeds, also at equal evaluations. The default of `suffice.Rex` follows this.
+
+    python benchmarks/rex_corrections.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+
+import suffice
+from common import model_file, photos, spread, write
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "compat": {"compat": "rex"},
+    "merge": {"statics": "drop", "survivors": "merge"},
+    "carry": {"statics": "carry", "survivors": "last"},
+    "carry, merge": {"statics": "carry", "survivors": "merge"},
+    "carry, merge, 5 iterations": {"statics": "carry", "survivors": "merge", "iterations": 5},
+    "carry, merge, 2 iterations": {"statics": "carry", "survivors": "merge", "iterations": 2},
+    "carry, merge, limit 100": {"statics": "carry", "survivors": "merge", "search_limit": 100},
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="+", default=["mobilenet_v1_0.5_160", "squeezenet1.1"])
+    parser.add_argument("--photos", type=int, default=8)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--variants", nargs="+", default=list(VARIANTS))
+    args = parser.parse_args()
+
+    runs: dict[str, dict[str, list[list[dict[str, float]]]]] = {}
+    for model in args.models:
+        preprocess = suffice.Preprocess.from_json(
+            model_file(model).parent.parent / "models.json", f"{model}.onnx"
+        )
+        classifier = suffice.as_classifier(model_file(model), preprocess=preprocess)
+        images = [str(p) for p in photos(args.photos)]
+        for variant in args.variants:
+            method = suffice.Rex(**VARIANTS[variant])
+            per_seed = []
+            for seed in range(args.seeds):
+                found = suffice.explain(classifier, images, method=method, seed=seed)
+                per_seed.append([row(e) for e in found])
+            runs.setdefault(variant, {})[model] = per_seed
+            print(model, variant, brief(per_seed), file=sys.stderr, flush=True)
+    result = {
+        "photos": args.photos,
+        "seeds": args.seeds,
+        "models": args.models,
+        "summary": {v: {m: summarise(r) for m, r in by.items()} for v, by in runs.items()},
+        "runs": runs,
+    }
+    write("rex_corrections", result, table(result))
+    return 0
+
+
+def row(exp: suffice.Explanation) -> dict[str, float]:
+    """The figures of one explanation."""
+    return {
+        "area": round(exp.area, 6),
+        "evaluations": exp.evaluations,
+        "depth": exp.record["details"].get("depth", 0),
+        "sufficient": float(bool(exp.certificate and exp.certificate.sufficient)),
+    }
+
+
+def summarise(per_seed: list[list[dict[str, float]]]) -> dict[str, Any]:
+    """Medians over photos and seeds; spread over seeds is max/min of a photo's area."""
+    areas = np.array([[r["area"] for r in rows] for rows in per_seed])
+    everything = [r for rows in per_seed for r in rows]
+    return {
+        "area": spread(areas),
+        "evaluations": spread([r["evaluations"] for r in everything]),
+        "depth": spread([r["depth"] for r in everything]),
+        "max_over_min": spread(areas.max(axis=0) / areas.min(axis=0)),
+        "sufficient": sum(r["sufficient"] for r in everything) / len(everything),
+    }
+
+
+def brief(per_seed: list[list[dict[str, float]]]) -> str:
+    s = summarise(per_seed)
+    return (
+        f"area {100 * s['area']['median']:.2f} % evaluations {s['evaluations']['median']:.0f} "
+        f"depth {s['depth']['median']:.0f} max/min {s['max_over_min']['median']:.2f}"
+    )
+
+
+def table(result: dict[str, Any]) -> str:
+    lines = [
+        (
+            f"{result['photos']} photos, {result['seeds']} seeds, top1; medians over photos and "
+            "seeds (q1-q3). Spread: max/min of a photo's area over the seeds, median over photos."
+        ),
+        "",
+        "| variant | model | area % | evaluations | depth | spread over seeds | sufficient |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for variant, by_model in result["summary"].items():
+        for model, s in by_model.items():
+            a = s["area"]
+            lines.append(
+                f"| {variant} | {model} | {100 * a['median']:.2f} "
+                f"({100 * a['q1']:.2f}-{100 * a['q3']:.2f}) | {s['evaluations']['median']:.0f} "
+                f"| {s['depth']['median']:.0f} | {s['max_over_min']['median']:.2f} "
+                f"| {100 * s['sufficient']:.0f} % |"
+            )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""What a classifier is to the rest of the package."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from suffice.models.preprocess import Preprocess
+from suffice.types import Batch, JsonObject, OutputKind, Scores
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """Anything that turns a batch of composites into scores, and says what it is.
+
+    Attributes
+    ----------
+    name : str
+        For records, such as the model's file name.
+    fingerprint : str
+        SHA-256 of the model in hex, or what the user gave; empty if unknown.
+    input_shape : tuple of int
+        ``(C, H, W)`` in model space, as the engine composes it. Models that want another layout
+        or element type are converted at their edge.
+    n_classes : int
+        Columns of the scores.
+    output : {"logits", "probabilities", "multilabel"}
+        What the model gives. The scores are logits z, and log p for ``probabilities``; for
+        ``multilabel`` each class has its own sigmoid over z.
+    preprocess : Preprocess or None
+        How photos become inputs; None means that only model-space arrays are accepted.
+    fixed_batch : int or None
+        The only batch size the model itself accepts. Any number of rows may be given to a call.
+    batch_size : int
+        What ``batch_size="auto"`` means for this classifier.
+    workers : int
+        How many calls may run at the same time.
+    device : str
+        Such as ``cpu`` or ``cuda:0``.
+    backend : str
+        Such as ``onnxruntime 1.31.1 CPUExecutionProvider``.
+    """
+
+    name: str
+    fingerprint: str
+    input_shape: tuple[int, int, int]
+    n_classes: int
+    output: OutputKind
+    preprocess: Preprocess | None
+    fixed_batch: int | None
+    batch_size: int
+    workers: int
+    device: str
+    backend: str
+
+    def __call__(self, batch: Batch) -> Scores:
+        """Scores ``float32 [N, K]`` of composites ``float32 [N, C, H, W]``."""
+
+
+def describe(classifier: Classifier) -> JsonObject:
+    """Say what is known about a classifier, as JSON types."""
+    preprocess = classifier.preprocess
+    return {
+        "name": classifier.name,
+        "sha256": classifier.fingerprint,
+        "input_shape": list(classifier.input_shape),
+        "n_classes": classifier.n_classes,
+        "output_kind": classifier.output,
+        "preprocess": None if preprocess is None else preprocess.to_dict(),
+        "fixed_batch": classifier.fixed_batch,
+        "batch_size": classifier.batch_size,
+        "workers": classifier.workers,
+        "device": classifier.device,
+        "backend": classifier.backend,
+    }

@@ -1,0 +1,12 @@
+"""Pictures of explanations.
+
+Every function draws into a Matplotlib axis, its own one if none is given, and returns it; nothing
+is ever shown, and no global state of pyplot is touched, so all of it works without a display and
+from any thread.
+"""
+
+from __future__ import annotations
+
+from suffice.plot.panels import figure, kept, overlay, require_matplotlib, responsibility
+
+__all__ = ["figure", "kept", "overlay", "require_matplotlib", "responsibility"]
