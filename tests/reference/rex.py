@@ -335,7 +335,7 @@ class Reference:
         weights[0] = 0.0
         if not any(weights):
             return None
-        return max(1, pick(weights, u))
+        return pick(weights, u)
 
 
 def rounded(units: float) -> Fraction:
