@@ -11,7 +11,7 @@ PIP    := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install -q -c con
 # What the installed package is made of: a change of any of these installs it anew.
 SOURCES := pyproject.toml CMakeLists.txt $(shell find csrc python -type f \
 	-not -name '*.pyc' -not -name '*.pyi' 2>/dev/null)
-PACKAGE  = $(PIP) --no-build-isolation -C build-dir=$(BUILD)/make
+PACKAGE  = $(PIP) --no-build-isolation --config-settings=build-dir=$(BUILD)/make
 ARGS    ?=
 
 .DEFAULT_GOAL := help
@@ -81,8 +81,9 @@ asan-python: $(VENV)/.test
 	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
 	  > "$$($(BUILD)/asan-venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
 	PATH="$(abspath $(BIN)):$$PATH" $(BUILD)/asan-venv/bin/python -m pip install -q --no-deps \
-	  --force-reinstall --no-build-isolation -C build-dir=$(BUILD)/asan \
-	  -C cmake.define.SUFFICE_SANITIZE=address,undefined -C install.strip=false .
+	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/asan \
+	  --config-settings=cmake.define.SUFFICE_SANITIZE=address,undefined \
+	  --config-settings=install.strip=false .
 	LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
 	  $(BUILD)/asan-venv/bin/python -m pytest $(ARGS)
 

@@ -18,7 +18,7 @@ BUILD_TOOLS = ("scikit-build-core", "pybind11", "cmake", "ninja")
 def install(session: nox.Session, *extras: str, settings: tuple[str, ...] = ()) -> None:
     """Install the package with the pinned tools; ``settings`` go to CMake."""
     session.install(*PINS, *BUILD_TOOLS)
-    options = [word for setting in settings for word in ("-C", setting)]
+    options = [f"--config-settings={setting}" for setting in settings]
     target = f".[{','.join(extras)}]" if extras else "."
     session.install(*PINS, "--no-build-isolation", *options, target)
 

@@ -16,6 +16,12 @@ Messages say what was expected, what came and what to do about it.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 
 class SufficeError(Exception):
     """Base of all errors raised on purpose."""
@@ -40,15 +46,22 @@ class SettingsError(InputError):
 class ScoresError(SufficeError, RuntimeError):
     """A model gave scores no decision can be made from.
 
+    Parameters
+    ----------
+    message : str
+    row : int or None
+        Row of the batch that is at fault.
+
     Attributes
     ----------
-    row : int or None
-        The first row of the batch with such scores, where that is known.
+    composite : float32 [C, H, W] or None
+        What the model was shown, filled in by the engine.
     """
 
     def __init__(self, message: str, row: int | None = None) -> None:
         super().__init__(message)
         self.row = row
+        self.composite: npt.NDArray[np.float32] | None = None
 
 
 class MissingDependencyError(SufficeError, ImportError):

@@ -170,15 +170,14 @@ class Evaluator:
                 rechecked = int(narrow.sum())
                 if rechecked:
                     scores = scores.copy()
-                    for row in np.flatnonzero(narrow):
-                        scores[row] = self.classifier(composites[row : row + 1])[0]
+                    for i in np.flatnonzero(narrow).tolist():
+                        scores[i] = self.classifier(composites[i : i + 1])[0]
                     decisions = self._decide(span, scores)
                     margin, passes = _apply(span, decisions)
             return Judged(decisions, margin, passes, rechecked, None, seconds)
         except ScoresError as error:
-            row = getattr(error, "row", None)
-            if row is not None:
-                error.composite = composites[row].copy()
+            if error.row is not None:
+                error.composite = composites[error.row].copy()
             return _failed(len(span), error)
         except Exception as error:
             return _failed(len(span), error)

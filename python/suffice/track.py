@@ -330,5 +330,5 @@ def _worst(per_baseline: list[npt.NDArray[np.void]]) -> Outcomes:
         confidence=judged["confidence"].copy(),
         lead=led["lead"].copy(),
         margin=judged["margin"].copy(),
-        passes=table["passes"].all(axis=0),
+        passes=np.logical_and.reduce(table["passes"], axis=0),
     )

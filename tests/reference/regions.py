@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def masks_from_boxes(
-    boxes: np.ndarray, offsets: np.ndarray, shape: tuple[int, int]
-) -> np.ndarray:
+def masks_from_boxes(boxes: np.ndarray, offsets: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Return ``bool [M, H, W]``: mask m is the union of its boxes."""
     masks = np.zeros((len(offsets) - 1, *shape), bool)
     for mask, first, last in zip(masks, offsets[:-1], offsets[1:], strict=True):

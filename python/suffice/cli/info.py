@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suffice.cli import options
-from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.models.base import Classifier
+    from suffice.types import JsonObject
 
 
 def build(parser: argparse.ArgumentParser) -> None:
@@ -33,11 +33,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _installation() -> JsonObject:
     import suffice
+    from suffice.models.demo import cache_folder
 
     zoo = Path(os.environ.get("SUFFICE_ZOO", "../shared/zoo"))
     found = "found" if (zoo / "models.json").is_file() else "not found"
     return {
         **suffice.build_info(),
+        "demo_cache": str(cache_folder()),
         "zoo": f"{found} at {zoo} (SUFFICE_ZOO; only tests and benchmarks need it)",
     }
 

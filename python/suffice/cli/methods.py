@@ -9,10 +9,9 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from suffice.types import JsonObject
-
 if TYPE_CHECKING:
     from suffice.methods.base import Method
+    from suffice.types import JsonObject
 
 
 def build(parser: argparse.ArgumentParser) -> None:

@@ -83,7 +83,9 @@ def add_model_options(parser: argparse.ArgumentParser, required: bool = True) ->
         choices=OUTPUT_KINDS,
         help="what the model gives (default: read from the graph)",
     )
-    model.add_argument("--labels", metavar="FILE", help="class names, one a line or a JSON list")
+    model.add_argument(
+        "--labels", metavar="FILE", help="class names: one a line, or a CSV with index and label"
+    )
 
     photo = parser.add_argument_group(
         "photos",
@@ -125,17 +127,25 @@ def preprocess(args: argparse.Namespace) -> Preprocess | None:
     return Preprocess(**given)
 
 
-def classifier(args: argparse.Namespace) -> Classifier:
-    """Load the model that the options name."""
+def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Classifier:
+    """Load the model that the options name.
+
+    Parameters
+    ----------
+    args : Namespace
+    made : Preprocess, optional
+        Taken instead of what the options say.
+    """
     import suffice
+    from suffice.models.labels import read_labels
 
     return suffice.as_classifier(
         args.model,
-        preprocess=preprocess(args),
+        preprocess=preprocess(args) if made is None else made,
         output=args.output_kind,
         device=args.device,
         threads=args.threads,
-        labels=args.labels,
+        labels=None if args.labels is None else read_labels(args.labels),
     )
 
 

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from suffice.cli import options, results
-from suffice.errors import ImageError, InputError, SettingsError
-from suffice.types import JsonObject
+from suffice.errors import ImageError, InputError, ModelError, SettingsError
 
 if TYPE_CHECKING:
     from suffice.explanation import Explanation
     from suffice.models.base import Classifier
+    from suffice.types import JsonObject
+
+NOTHING = "no set to verify"
 
 
 def build(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +43,14 @@ def run(args: argparse.Namespace) -> int:
         name = path.relative_to(root).as_posix()
         try:
             said = verifier.check(path, root)
+        except ModelError:
+            raise  # it would fail every record alike
         except (InputError, OSError) as error:
             failures.append((name, results.one_line(error)))
             print(f"failed: {name}  {failures[-1][1]}", file=sys.stderr)
             continue
         print(json.dumps({"record": name, **said}) if args.json else _line(name, said), flush=True)
-        if not said["sufficient"]:
+        if said["verdict"] == "fails":
             failures.append((name, f"the certificate {said['verdict']}"))
     if failures:
         print(results.failure_table(failures, len(records)), file=sys.stderr)
@@ -63,13 +67,26 @@ def find_records(path: Path) -> Iterable[Path]:
     """
     if path.is_file():
         return [path]
-    found = [file for file in sorted(path.rglob("*.json")) if file.with_suffix(".npz").exists()]
+    found = [file for file in sorted(path.rglob("*.json")) if _is_record(file)]
     if not found:
         raise SettingsError(f"{path}: no record here; expected NAME.json beside NAME.npz")
     return found
 
 
+def _is_record(file: Path) -> bool:
+    """Tell records from other JSON files; damaged ones count, so that they are noticed."""
+    if file.with_suffix(".npz").exists():
+        return True
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "certificate" in content
+
+
 def _line(name: str, said: JsonObject) -> str:
+    if said["verdict"] == NOTHING:
+        return f"{name}  {NOTHING}: {said['status']}"
     notes = "".join(f"  ({note})" for note in said["notes"])
     return (
         f"{name}  {said['verdict']}  confidence {said['confidence']:.4f}  "
@@ -83,39 +100,31 @@ class _Verifier:
     def __init__(self, args: argparse.Namespace) -> None:
         self._args = args
         self._classifiers: dict[str, Classifier] = {}
-        # Options say it for all records; then a bad model is a usage error, before any record.
-        self._given = options.preprocess(args)
-        if self._given is not None:
-            self._classifier({})
+        self._given = options.preprocess(args)  # for all records; else each states its own
 
     def check(self, path: Path, root: Path) -> JsonObject:
         """Re-prove one record."""
         import suffice
 
         explanation = suffice.load(path)
+        if not len(explanation.masks):
+            return {"verdict": NOTHING, "status": explanation.status}
         classifier = self._classifier(explanation.record)
         image = find_image(explanation, path, root, self._args.images)
         certificate = suffice.verify(explanation, classifier, image)
         return {"verdict": certificate.verdict, **certificate.to_dict()}
 
     def _classifier(self, record: JsonObject) -> Classifier:
+        """Load the model as the record used it, unless options say otherwise."""
         import suffice
 
         stated = None if self._given is not None else record.get("preprocess")
-        kind = self._args.output_kind or record.get("output_kind")
-        key = json.dumps([stated, kind], sort_keys=True)
+        args = argparse.Namespace(**vars(self._args))
+        args.output_kind = args.output_kind or record.get("output_kind")
+        key = json.dumps([stated, args.output_kind], sort_keys=True)
         if key not in self._classifiers:
-            preprocess = self._given
-            if stated is not None:
-                preprocess = suffice.Preprocess.from_dict(stated)
-            self._classifiers[key] = suffice.as_classifier(
-                self._args.model,
-                preprocess=preprocess,
-                output=kind,
-                device=self._args.device,
-                threads=self._args.threads,
-                labels=self._args.labels,
-            )
+            made = self._given if stated is None else suffice.Preprocess.from_dict(stated)
+            self._classifiers[key] = options.classifier(args, made)
         return self._classifiers[key]
 
 
@@ -131,7 +140,7 @@ def find_image(explanation: Explanation, path: Path, root: Path, images: Path | 
     ImageError
         If it is in none of these places.
     """
-    image = explanation.record["image"]
+    image: JsonObject = explanation.record["image"]
     name = Path(image["name"])
     if images is None:
         places = [path.parent / image.get("path", name), path.parent / name, name]

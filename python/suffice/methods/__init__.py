@@ -26,12 +26,16 @@ def get_method(method: str | Method) -> Method:
     return known[method]()
 
 
+def all_methods() -> dict[str, type[Method]]:
+    """All methods by name; also what calling this package gives."""
+    return registered()
+
+
 class _CallableModule(types.ModuleType):
     """Lets ``suffice.methods()`` list the methods while ``suffice.methods`` stays the package."""
 
     def __call__(self) -> dict[str, type[Method]]:
-        """All methods by name."""
-        return registered()
+        return all_methods()
 
 
 sys.modules[__name__].__class__ = _CallableModule

@@ -272,4 +272,4 @@ def _outline(axis: Any, mask: npt.NDArray[np.bool_]) -> None:
     r, c = np.nonzero(padded[1:-1, 1:] != padded[1:-1, :-1])
     down = np.stack([np.stack([c - 0.5, r - 0.5], -1), np.stack([c - 0.5, r + 0.5], -1)], 1)
     segments = np.concatenate([across, down])
-    axis.add_collection(LineCollection(segments, colors=OUTLINE, linewidths=0.9))
+    axis.add_collection(LineCollection(list(segments), colors=OUTLINE, linewidths=0.9))

@@ -1,0 +1,262 @@
+"""suffice explain: what is written, printed and failed."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import suffice as package
+from reference.photos import SIDE, write_photo
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def results(*stems: str) -> set[str]:
+    return {stem + suffix for stem in stems for suffix in (".npz", ".json", ".png")}
+
+
+def test_writes_three_files_and_one_line_per_image(
+    suffice, options, photos, labels, tmp_path
+) -> None:
+    out = tmp_path / "out"
+    ran = suffice("explain", photos, *options, "--labels", labels, "--out", out)
+    assert ran.code == 0, ran
+    assert files(out) == results("a", "b")
+    first, second = ran.out.splitlines()
+    number = r"area \d+\.\d\d % \([\d,]+ px\)  evaluations [\d,]+  \d+\.\d s  verified"
+    assert re.fullmatch(rf"a\.png  0 top left  {number}", first)
+    assert re.fullmatch(rf"b\.png  3 bottom right  {number}", second)
+    mask = np.load(out / "a.npz")["mask"]
+    assert mask.dtype == np.uint8
+    assert mask.shape == (SIDE, SIDE)
+    assert mask.any()
+    record = json.loads((out / "a.json").read_text())
+    assert record["pixels"] == mask.sum()
+    assert record["certificate"]["sufficient"] is True
+    picture = Image.open(out / "a.png")
+    assert picture.size[0] > picture.size[1] > 200
+
+
+def test_saved_results_load_and_are_those_of_the_library(
+    suffice, options, model, preprocess, photos, tmp_path
+) -> None:
+    assert suffice("explain", photos, *options, "--out", tmp_path / "out").code == 0
+    saved = package.load(tmp_path / "out" / "b.json")
+    made = package.explain(
+        package.as_classifier(str(model), preprocess=package.Preprocess.from_json(preprocess)),
+        photos / "b.png",
+        method=package.Rex(iterations=2),
+        grain=4,
+    )
+    assert np.array_equal(saved.mask, made.mask)
+    assert np.array_equal(saved.responsibility, made.responsibility)
+    assert saved.evaluations == made.evaluations
+
+
+def test_json_prints_the_records(suffice, options, photos, tmp_path) -> None:
+    out = tmp_path / "out"
+    ran = suffice("explain", photos, *options, "--json", "--no-plot", "--out", out)
+    assert ran.code == 0
+    printed = [json.loads(line) for line in ran.out.splitlines()]
+    assert [record["image"]["name"] for record in printed] == ["a.png", "b.png"]
+    for record in printed:
+        stem = Path(record["image"]["name"]).stem
+        assert record == json.loads((out / f"{stem}.json").read_text())
+        assert record["format"] == 1
+    assert files(out) == {"a.npz", "a.json", "b.npz", "b.json"}
+
+
+def test_bad_images_fail_alone(suffice, options, photos, tmp_path) -> None:
+    write_photo(photos / "grey.png", 2, "L")
+    whole = write_photo(photos / "whole.jpg", 1).read_bytes()
+    (photos / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "text.png").write_text("no picture at all")
+    (photos / "empty.png").write_bytes(b"")
+    out = tmp_path / "out"
+    ran = suffice("explain", photos, photos / "missing.png", *options, "--out", out)
+    assert ran.code == 1
+    assert files(out) == results("a", "b", "grey", "whole")
+    assert len(ran.out.splitlines()) == 4
+    bad = ("truncated.jpg", "text.png", "empty.png", "missing.png")
+    lines = ran.err.splitlines()
+    table = lines[lines.index("4 of 8 failed:") + 1 :]
+    assert table[0].split() == ["item", "why"]
+    assert sorted(row.split()[0] for row in table[1:]) == sorted(bad)
+    for name in bad:  # one line each when it happens, one in the table
+        assert sum(name in line.split("  ")[0] for line in lines if "failed: " in line) == 1
+    assert "does not exist" in ran.err
+
+
+def test_existing_results(suffice, options, photos, tmp_path) -> None:
+    out = tmp_path / "out"
+    command = ("explain", photos, *options, "--out", out)
+    assert suffice(*command).code == 0
+    kept = (out / "a.json").read_bytes()
+
+    ran = suffice(*command, "--model", "missing.onnx")  # found before the model is looked at
+    assert ran.code == 2
+    assert "a.png and those of 1 more" in ran.err
+    assert "--existing skip" in ran.err
+
+    ran = suffice(*command, "--existing", "skip", "--model", "missing.onnx")
+    assert ran.code == 0
+    assert "2 skipped" in ran.err
+    assert not ran.out
+
+    (out / "b.json").unlink()  # as a crash would leave it
+    ran = suffice(*command, "--existing", "skip")
+    assert ran.code == 0
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["b.png"]
+    assert (out / "b.json").exists()
+    assert (out / "a.json").read_bytes() == kept
+
+    ran = suffice(*command, "--existing", "replace", "--seed", "5")
+    assert ran.code == 0
+    assert json.loads((out / "a.json").read_text())["seed"] == 5
+
+
+def test_sub_folders_and_equal_stems(suffice, options, photos, tmp_path) -> None:
+    write_photo(photos / "a.jpg", 1)
+    write_photo(photos / "deep" / "er" / "a.png", 2)
+    write_photo(photos / "dotted.v2.PNG", 2)
+    (photos / "notes.txt").write_text("no image")
+    out = tmp_path / "out"
+    assert suffice("explain", photos, *options, "--no-plot", "--out", out).code == 0
+    stems = {name.removesuffix(".json") for name in files(out) if name.endswith(".json")}
+    assert stems == {"a.jpg", "a.png", "b", "deep/er/a", "dotted.v2"}
+
+
+def test_out_below_the_source_is_no_source(suffice, options, photos) -> None:
+    command = ("explain", photos, *options, "--out", photos / "out")
+    assert suffice(*command).code == 0
+    ran = suffice(*command, "--existing", "replace")
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_results_never_overwrite_photos(suffice, options, photos) -> None:
+    before = (photos / "a.png").read_bytes()
+    ran = suffice("explain", photos / "a.png", *options, "--out", photos, "--existing", "replace")
+    assert ran.code == 2
+    assert "would overwrite" in ran.err
+    assert (photos / "a.png").read_bytes() == before
+
+
+def test_two_images_for_one_result(suffice, options, photos, tmp_path) -> None:
+    write_photo(tmp_path / "other" / "a.png", 1)
+    ran = suffice(
+        "explain", photos, tmp_path / "other" / "a.png", *options, "--out", tmp_path / "out"
+    )
+    assert ran.code == 2
+    assert "both be written" in ran.err
+
+
+def test_an_image_named_twice_is_explained_once(suffice, options, photos, tmp_path) -> None:
+    ran = suffice("explain", photos, photos / "a.png", *options, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert len(ran.out.splitlines()) == 2
+
+
+def test_target_baselines_and_budget_reach_the_search(suffice, options, photos, tmp_path) -> None:
+    ran = suffice(
+        *("explain", photos / "a.png", *options, "--out", tmp_path / "out", "--json"),
+        *("--target", "1", "--baseline", "grey", "--baseline", "black", "--budget", "40"),
+        *("--criterion", "relative:0.5", "--seed", "9", "--batch-size", "3"),
+    )
+    assert ran.code == 0, ran
+    record = json.loads(ran.out)
+    assert record["target"] == 1
+    assert [b["kind"] for b in record["reference"]["baselines"]] == ["grey", "black"]
+    assert record["evaluations"] <= 40
+    assert (record["criterion"], record["seed"], record["grain"]) == ("relative:0.5", 9, 4)
+    assert record["method"]["settings"]["iterations"] == 2
+
+
+def test_empty_baseline_is_said(suffice, options, photos, tmp_path) -> None:
+    # Class 0 wins a tie, so an all-equal baseline has it already.
+    ran = suffice("explain", photos / "a.png", *options, "--target", "0", "--out", tmp_path / "o")
+    assert ran.code == 0
+    record = json.loads((tmp_path / "o" / "a.json").read_text())
+    if record["status"] == "empty":
+        assert "the baseline alone suffices" in ran.out
+
+
+def test_without_matplotlib_results_are_written_without_pictures(options, photos, tmp_path) -> None:
+    blocker = tmp_path / "blocked" / "matplotlib"
+    blocker.mkdir(parents=True)
+    (blocker / "__init__.py").write_text("raise ImportError('blocked')")
+    out = tmp_path / "out"
+    ran = subprocess.run(
+        [sys.executable, "-m", "suffice", "explain", photos, *options, "--out", out],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(blocker.parent)},
+        check=False,
+    )
+    assert ran.returncode == 0, ran
+    assert ran.stderr.count("suffice[plot]") == 1
+    assert files(out) == {"a.npz", "a.json", "b.npz", "b.json"}
+
+
+def test_progress_is_on_stderr_only_when_asked_for(suffice, options, photos, tmp_path) -> None:
+    ran = suffice("explain", photos, *options, "--out", tmp_path / "quiet")
+    assert not ran.err
+    ran = suffice("explain", photos, *options, "--progress", "--out", tmp_path / "loud")
+    assert "2/2" in ran.err
+    assert "evaluations/s" in ran.err
+    assert len(ran.out.splitlines()) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to another process")
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(options, tmp_path) -> None:
+    photos, out = tmp_path / "many", tmp_path / "out"
+    for index in range(200):
+        write_photo(photos / f"{index:03d}.png", index % 4)
+    command = ["explain", str(photos), *options, "--no-plot", "--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "suffice", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate()
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    printed = len([first, *rest.splitlines()])
+    written = [name for name in files(out) if name.endswith(".json")]
+    assert 1 <= printed == len(written) < 200
+    assert f"{printed} written, {200 - printed} left" in err
+    go_on = err.splitlines()[-1].split()
+    assert go_on == ["suffice", *command, "--existing", "skip"]
+    again = subprocess.run(
+        [sys.executable, "-m", *go_on], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again
+    assert len(again.stdout.splitlines()) == 200 - printed
+
+
+def test_a_closed_pipe_is_no_crash(options, photos, tmp_path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "suffice", "explain", photos, *options, "--out", tmp_path / "out"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert "Traceback" not in err
+    assert process.returncode == 1
