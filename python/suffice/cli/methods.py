@@ -103,7 +103,8 @@ def _text(method: JsonObject) -> str:
 
 def _meaning(setting: JsonObject) -> str:
     words = [_shown(value) for value in setting["choices"]]
-    return setting["meaning"] + (f" ({', '.join(words)})" if len(words) > 1 else "")
+    choice = f" ({', '.join(words)})" if len(words) > 1 else ""
+    return f"{setting['meaning']}{choice}"
 
 
 def _shown(value: object) -> str:

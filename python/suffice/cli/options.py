@@ -87,7 +87,7 @@ def add_model_options(parser: argparse.ArgumentParser, required: bool = True) ->
         help="what the model gives (default: read from the graph)",
     )
     model.add_argument(
-        "--labels", metavar="FILE", help="class names: one a line, or a CSV with index and label"
+        "--labels", metavar="FILE", help="class names: one a line, a JSON list, or a CSV with index and label"
     )
 
     photo = parser.add_argument_group(
@@ -140,7 +140,6 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
         Taken instead of what the options say.
     """
     import suffice
-    from suffice.models.labels import read_labels
 
     return suffice.as_classifier(
         args.model,
@@ -148,7 +147,7 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
         output=args.output_kind,
         device=args.device,
         threads=args.threads,
-        labels=None if args.labels is None else read_labels(args.labels),
+        labels=args.labels,
     )
 
 
