@@ -87,7 +87,9 @@ def add_model_options(parser: argparse.ArgumentParser, required: bool = True) ->
         help="what the model gives (default: read from the graph)",
     )
     model.add_argument(
-        "--labels", metavar="FILE", help="class names: one a line, a JSON list, or a CSV with index and label"
+        "--labels",
+        metavar="FILE",
+        help="class names: one a line, a JSON list, or a CSV with index and label",
     )
 
     photo = parser.add_argument_group(
