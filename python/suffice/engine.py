@@ -25,7 +25,7 @@ from suffice.methods.base import Method, SearchResult
 from suffice.models.base import Classifier
 from suffice.subject import Subject
 from suffice.track import Answer, Question, Track, grow, outcomes_of
-from suffice.types import PackedMasks
+from suffice.types import Decisions, PackedMasks, Scores
 
 GROW_CHUNK = 10
 GROW_STEPS = 16
@@ -132,13 +132,11 @@ class Engine:
         began = time.perf_counter()
         scores = np.concatenate([self.evaluator.scores(row[None]) for row in batch])
         track.model_seconds += time.perf_counter() - began
-        target = question.target
-        if target is None:
-            probe_target = np.zeros(1, np.int32)
-            target = int(_native.decide(scores[:1], probe_target, self.classifier.output).top1[0])
-        targets = np.full(len(batch), target, np.int32)
         try:
-            decisions = _native.decide(scores, targets, self.classifier.output)
+            target = question.target
+            if target is None:
+                target = int(self._decide(scores[:1], 0).top1[0])
+            decisions = self._decide(scores, target)
         except ScoresError as error:
             error.composite = batch[error.row or 0]
             raise
@@ -163,6 +161,10 @@ class Engine:
         )
         if not empty.passes[0]:
             track.search = self.method.make_search(track.subject)
+
+    def _decide(self, scores: Scores, target: int) -> Decisions:
+        targets = np.full(len(scores), target, np.int32)
+        return _native.decide(scores, targets, self.classifier.output)
 
     def finish(self, track: Track) -> Answer:
         """Prove what a search ended with; a set that fails is grown until it holds."""

@@ -31,6 +31,10 @@ def test_onnx_paths_and_bytes(tmp_path):
         assert isinstance(clf, OnnxClassifier)
         assert (clf.batch_size, clf.workers, clf.preprocess) == (7, 1, P)
         assert clf.labels == list("abcde")
+    names = tmp_path / "labels.txt"
+    names.write_text("\n".join("vwxyz"))
+    for labels in (names, str(names)):
+        assert as_classifier(path, labels=labels).labels == list("vwxyz")
     assert as_classifier(path, output="multilabel").output == "multilabel"
 
 
@@ -115,6 +119,12 @@ def test_labels_one_a_line(tmp_path):
     assert read_labels(path) == ["cat", "dog, hound", "", "newt"]
 
 
+def test_labels_from_a_json_list(tmp_path):
+    path = tmp_path / "labels.json"
+    path.write_text('["cat", "dog"]')
+    assert read_labels(path) == ["cat", "dog"]
+
+
 def test_labels_from_a_table(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text('index,wnid,label\n1,n2,"dog, hound"\n0,n1,cat\n')
@@ -126,6 +136,9 @@ def test_labels_from_a_table(tmp_path):
     [
         ("a.txt", "", "holds no labels"),
         ("a.csv", "index,label\n", "holds no labels"),
+        ("a.json", "[", "no JSON"),
+        ("a.json", '["a", 1]', "a JSON list of strings"),
+        ("a.json", '{"0": "a"}', "a JSON list of strings"),
         ("a.csv", "a,b\n1,2\n", "expected columns index and label, got a, b"),
         ("a.csv", "index,label\nx,cat\n", "line 2: 'x' is no class index"),
         ("a.csv", "index,label\n0,cat\n0,dog\n", "line 3: class 0 is there twice"),

@@ -29,7 +29,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import ImageError, SettingsError
-from suffice.models.images import Photo, Source, load_image
+from suffice.models.images import Source, load_image
 from suffice.models.preprocess import Preprocess
 from suffice.types import FloatImage, JsonObject
 
@@ -53,7 +53,8 @@ class Baseline:
     kind : str
         Such as ``blur``; ``file`` and ``array`` for those.
     parameters : dict
-        What else it takes to make it again, as JSON types.
+        What else there is to know, as JSON types. ``spec``, or the kind where there is none, given
+        to `make_baseline` makes a baseline again, arrays excepted.
     array : float32 [C, H, W]
         C-contiguous, in model space.
     sha256 : str
@@ -117,17 +118,17 @@ def make_baseline(
         return _finish("array", {}, _model_space(spec, x), x)
     if not isinstance(spec, str):
         kind = "array" if isinstance(spec, np.ndarray) else "file"
-        return _picture(kind, load_image(cast("Source", spec)), x, preprocess)
+        return _picture(kind, cast("Source", spec), x, preprocess)
     kind, _, text = spec.partition(":")
     make = _MAKERS.get(kind)
     if make is None:
         if Path(spec).is_file():
-            return _picture("file", load_image(spec), x, preprocess)
+            return _picture("file", spec, x, preprocess)
         raise SettingsError(f"baseline {spec!r} is unknown and no file; {_HELP}")
     if text and kind not in ("rgb", "blur", "constant"):
         raise SettingsError(f"baseline {kind} takes no value, got {spec!r}")
     parameters, array = make(_Request(text, x, preprocess, seed, key))
-    return _finish(kind, parameters, array, x)
+    return _finish(kind, {"spec": spec, **parameters} if text else parameters, array, x)
 
 
 def _finish(
@@ -142,11 +143,13 @@ def _finish(
     return Baseline(kind, parameters, full, hashlib.sha256(full.tobytes()).hexdigest())
 
 
-def _picture(kind: str, photo: Photo, x: FloatImage, preprocess: Preprocess | None) -> Baseline:
+def _picture(kind: str, source: Source, x: FloatImage, preprocess: Preprocess | None) -> Baseline:
+    photo = load_image(source)
     array = _needs(preprocess, f"{kind} of pixels").apply(photo)[0]
     if array.shape != x.shape:
         raise ImageError(f"the preprocessing makes {list(array.shape)}, expected {list(x.shape)}")
-    return _finish(kind, {"name": photo.name, "sha256": photo.sha256}, array, x)
+    spec = {"spec": str(source)} if kind == "file" else {}
+    return _finish(kind, {**spec, "name": photo.name, "sha256": photo.sha256}, array, x)
 
 
 def _model_space(array: npt.NDArray[np.generic], x: FloatImage) -> npt.NDArray[np.generic]:

@@ -11,6 +11,7 @@ from typing import Any
 from suffice.errors import ModelError, SettingsError
 from suffice.models.base import Classifier
 from suffice.models.callable import CallableClassifier
+from suffice.models.labels import read_labels
 from suffice.models.onnx import OnnxClassifier
 from suffice.models.preprocess import Preprocess
 
@@ -28,7 +29,7 @@ def as_classifier(
     threads: int | None = None,
     batch_size: int | None = None,
     input_shape: Sequence[int] | None = None,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | str | PathLike[str] | None = None,
     **options: Any,
 ) -> Classifier:
     """Make a classifier of anything that is one.
@@ -51,8 +52,8 @@ def as_classifier(
         What ``batch_size="auto"`` means for this classifier.
     input_shape : (int, int, int), optional
         ``(C, H, W)``; for functions, and ONNX models that leave their size open.
-    labels : sequence of str, optional
-        Class names, see `read_labels`.
+    labels : sequence of str or path, optional
+        Class names, or a file of them (`read_labels`).
     **options
         Passed on to `OnnxClassifier` or `CallableClassifier`.
 
@@ -67,6 +68,8 @@ def as_classifier(
     SettingsError
         If an option is invalid or doesn't apply to the source.
     """
+    if isinstance(labels, (str, PathLike)):
+        labels = read_labels(labels)
     shared = {"preprocess": preprocess, "output": output, "labels": labels, **options}
     shared |= {"batch_size": batch_size, "input_shape": input_shape}
     for_onnx = {**shared, "device": device, "threads": threads}

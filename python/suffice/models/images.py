@@ -147,7 +147,7 @@ def _rgb(image: Image.Image) -> Pixels:
         raise ImageError(f"the image has no pixels, its size is {image.size[0]} x {image.size[1]}")
     try:
         upright = ImageOps.exif_transpose(image)
-    except Exception:  # noqa: BLE001 - an unreadable EXIF block tells no orientation
+    except Exception:  # an unreadable EXIF block tells no orientation
         upright = image
     upright = _eight_bit(upright, image.format)
     if upright.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in upright.info:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from os import PathLike
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def read_labels(path: str | PathLike[str]) -> list[str]:
     path : path
         Text with one name a line (empty lines at the end are dropped), or a ``.csv`` with a header
         whose columns are an index (``index``, ``class``, ``id``) and a ``label`` or ``name``;
-        other columns are skipped.
+        other columns are skipped. Or a ``.json`` list of strings.
 
     Raises
     ------
@@ -32,7 +33,11 @@ def read_labels(path: str | PathLike[str]) -> list[str]:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"labels {file} can't be read: {error}") from None
-    labels = _from_csv(text, file) if file.suffix.lower() == ".csv" else _from_lines(text)
+    suffix = file.suffix.lower()
+    if suffix == ".csv":
+        labels = _from_csv(text, file)
+    else:
+        labels = _from_json(text, file) if suffix == ".json" else _from_lines(text)
     if not labels:
         raise SettingsError(f"labels {file} holds no labels")
     return labels
@@ -40,6 +45,16 @@ def read_labels(path: str | PathLike[str]) -> list[str]:
 
 def _from_lines(text: str) -> list[str]:
     return [line.strip() for line in text.rstrip().splitlines()]
+
+
+def _from_json(text: str, file: Path) -> list[str]:
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"labels {file} is no JSON file: {error}") from None
+    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+        raise SettingsError(f"labels {file}: expected a JSON list of strings")
+    return data
 
 
 def _from_csv(text: str, file: Path) -> list[str]:

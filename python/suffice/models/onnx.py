@@ -160,7 +160,7 @@ class OnnxClassifier:
         feed = {self._input.name: self._input.convert(batch)}
         try:
             raw = np.asarray(self._session.run([self._output_name], feed)[0])
-        except Exception as error:  # noqa: BLE001 - its classes have no common base
+        except Exception as error:  # its classes have no common base
             raise ModelError(
                 f"{self.name} failed on a batch of {step}: {one_line(error)}"
             ) from None

@@ -93,7 +93,7 @@ def read_onnx(source: str | PathLike[str] | bytes, name: str | None = None) -> O
     proto = onnx.ModelProto()
     try:
         proto.ParseFromString(data)
-    except Exception as error:  # noqa: BLE001 - protobuf's own error class differs between its versions
+    except Exception as error:  # protobuf's own error class differs between its versions
         raise ModelError(f"{label} is no ONNX model: {one_line(error)}") from None
     locations = sorted({_location(t) for t in _tensors(proto) if t.data_location == _EXTERNAL})
     if locations and path is None:
@@ -101,7 +101,7 @@ def read_onnx(source: str | PathLike[str] | bytes, name: str | None = None) -> O
     files = [_external_file(path, location) for location in locations if path is not None]
     try:
         onnx.checker.check_model(str(path) if files else data)
-    except Exception as error:  # noqa: BLE001 - the checker raises several unrelated classes
+    except Exception as error:  # the checker raises several unrelated classes
         raise ModelError(f"{label} is no valid ONNX model: {one_line(error)}") from None
     digest = hashlib.sha256(data)
     if files:

@@ -93,12 +93,16 @@ def read_input(
             f"{model}: its input {only.name} [{shown}] has no fixed dimension of 1, 3 or 4 "
             "channels; give layout='NCHW' or 'NHWC'"
         )
-    given = input_shape or (preprocess.shape if preprocess else None)
-    shape = _complete([dims[a] for a in _AXES[layout]], given, f"{model}: its input [{shown}]")
-    if preprocess is not None and preprocess.shape != shape:
+    made = preprocess.shape if preprocess else None
+    ordered = [dims[a] for a in _AXES[layout]]
+    if made is not None and made[0] == 1 and ordered[0] == 3:
         raise ModelError(
-            f"{model} takes [C, H, W] = {list(shape)}, the preprocessing makes "
-            f"{list(preprocess.shape)}"
+            f"{model} takes RGB, the preprocessing makes grey; give three numbers for mean and std"
+        )
+    shape = _complete(ordered, input_shape or made, f"{model}: its input [{shown}]")
+    if made is not None and made != shape:
+        raise ModelError(
+            f"{model} takes [C, H, W] = {list(shape)}, the preprocessing makes {list(made)}"
         )
     dtype = _TYPES[only.type]
     if dtype is np.uint8 and preprocess is not None:

@@ -71,7 +71,7 @@ def open_session(
         providers = [(CUDA, options), CPU]
     try:
         session = ort.InferenceSession(file.source, _session_options(ort), providers=providers)
-    except Exception as error:  # noqa: BLE001 - its classes have no common base
+    except Exception as error:  # its classes have no common base
         raise ModelError(f"{file.name} can't be loaded: {one_line(error)}") from None
     session.disable_fallback()
     used = session.get_providers()[0]
