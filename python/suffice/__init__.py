@@ -45,10 +45,12 @@ if TYPE_CHECKING:
     from suffice.explanation import SufficientSet as SufficientSet
     from suffice.explanation import load as load
     from suffice.info import build_info as build_info
-    from suffice.methods import all_methods as methods
+    from suffice.methods import all_methods
     from suffice.methods.rex import Rex as Rex
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
+
+    methods = all_methods
 
 
 def __getattr__(name: str) -> Any:

@@ -256,7 +256,9 @@ def load(path: str | os.PathLike[str]) -> Explanation:
         stem = stem.with_suffix("")
     try:
         record = json.loads(_with_suffix(stem, ".json").read_text(encoding="utf-8"))
-        with np.load(_with_suffix(stem, ".npz"), allow_pickle=False) as file:
+        # From memory: of a damaged file on disk NumPy leaves the handle open.
+        data = io.BytesIO(_with_suffix(stem, ".npz").read_bytes())
+        with np.load(data, allow_pickle=False) as file:
             arrays = {k: file[k] for k in file.files}
         if record["format"] > FORMAT:
             raise InputError(

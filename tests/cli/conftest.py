@@ -77,6 +77,6 @@ def options(model: Path, preprocess: Path) -> tuple[str, ...]:
 def photos(tmp_path: Path) -> Path:
     """A folder of two photos."""
     folder = tmp_path / "photos"
-    write_photo(folder / "a.png", 0)
+    write_photo(folder / "a.png", 1)
     write_photo(folder / "b.png", 3)
     return folder

@@ -34,17 +34,18 @@ def test_writes_three_files_and_one_line_per_image(
     assert files(out) == results("a", "b")
     first, second = ran.out.splitlines()
     number = r"area \d+\.\d\d % \([\d,]+ px\)  evaluations [\d,]+  \d+\.\d s  verified"
-    assert re.fullmatch(rf"a\.png  0 top left  {number}", first)
+    assert re.fullmatch(rf"a\.png  1 top right  {number}", first)
     assert re.fullmatch(rf"b\.png  3 bottom right  {number}", second)
-    mask = np.load(out / "a.npz")["mask"]
+    with np.load(out / "a.npz") as arrays:
+        mask = arrays["mask"]
     assert mask.dtype == np.uint8
     assert mask.shape == (SIDE, SIDE)
     assert mask.any()
     record = json.loads((out / "a.json").read_text())
     assert record["pixels"] == mask.sum()
     assert record["certificate"]["sufficient"] is True
-    picture = Image.open(out / "a.png")
-    assert picture.size[0] > picture.size[1] > 200
+    with Image.open(out / "a.png") as picture:
+        assert picture.size[0] > picture.size[1] > 200
 
 
 def test_saved_results_load_and_are_those_of_the_library(
@@ -170,12 +171,12 @@ def test_an_image_named_twice_is_explained_once(suffice, options, photos, tmp_pa
 def test_target_baselines_and_budget_reach_the_search(suffice, options, photos, tmp_path) -> None:
     ran = suffice(
         *("explain", photos / "a.png", *options, "--out", tmp_path / "out", "--json"),
-        *("--target", "1", "--baseline", "grey", "--baseline", "black", "--budget", "40"),
+        *("--target", "2", "--baseline", "grey", "--baseline", "black", "--budget", "40"),
         *("--criterion", "relative:0.5", "--seed", "9", "--batch-size", "3"),
     )
     assert ran.code == 0, ran
     record = json.loads(ran.out)
-    assert record["target"] == 1
+    assert record["target"] == 2
     assert [b["kind"] for b in record["reference"]["baselines"]] == ["grey", "black"]
     assert record["evaluations"] <= 40
     assert (record["criterion"], record["seed"], record["grain"]) == ("relative:0.5", 9, 4)
@@ -186,9 +187,9 @@ def test_empty_baseline_is_said(suffice, options, photos, tmp_path) -> None:
     # Class 0 wins a tie, so an all-equal baseline has it already.
     ran = suffice("explain", photos / "a.png", *options, "--target", "0", "--out", tmp_path / "o")
     assert ran.code == 0
-    record = json.loads((tmp_path / "o" / "a.json").read_text())
-    if record["status"] == "empty":
-        assert "the baseline alone suffices" in ran.out
+    assert json.loads((tmp_path / "o" / "a.json").read_text())["status"] == "empty"
+    assert "area 0.00 % (0 px)" in ran.out
+    assert "verified, the baseline alone suffices" in ran.out
 
 
 def test_without_matplotlib_results_are_written_without_pictures(options, photos, tmp_path) -> None:

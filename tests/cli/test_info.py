@@ -43,6 +43,8 @@ def test_methods_list_every_setting_with_its_meaning(suffice) -> None:
     for name, cls in package.methods().items():
         assert listed[name]["meaning"]
         assert listed[name]["version"] == cls.version
+        if name == "rex":
+            assert "(area, intersection, all, dc)" in text
         settings = {s["name"]: s for s in listed[name]["settings"]}
         assert set(settings) == {field.name for field in dataclasses.fields(cls)}
         for setting in settings.values():

@@ -86,10 +86,12 @@ def test_functions_draw_into_the_axis_given_and_return_it() -> None:
         assert axis.images
 
 
-def test_responsibility_is_scaled_to_its_largest_value() -> None:
-    _, heat = pictures(plot.responsibility(explanation()))
+def test_responsibility_is_stretched_from_lowest_to_highest() -> None:
+    ramp = np.linspace(3, 4, SHAPE[0] * SHAPE[1], dtype=np.float32).reshape(SHAPE)
+    _, heat = pictures(plot.responsibility(explanation(responsibility=ramp)))
     assert heat.min() == 0.0
     assert heat.max() == 1.0
+    assert (np.diff(heat.reshape(-1)) > 0.0).all()
 
 
 @pytest.mark.parametrize("values", [np.zeros(SHAPE, np.float32), -np.ones(SHAPE, np.float32)])

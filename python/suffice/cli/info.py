@@ -36,9 +36,11 @@ def _installation() -> JsonObject:
     from suffice.models.demo import cache_folder
 
     zoo = Path(os.environ.get("SUFFICE_ZOO", "../shared/zoo"))
+    built = suffice.build_info()
     found = "found" if (zoo / "models.json").is_file() else "not found"
     return {
-        **suffice.build_info(),
+        **built,
+        "cuda": built["cuda"] or "usable",
         "demo_cache": str(cache_folder()),
         "zoo": f"{found} at {zoo} (SUFFICE_ZOO; only tests and benchmarks need it)",
     }
@@ -68,4 +70,4 @@ def _text(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return str(value)
+    return str(value) or "none"

@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import json
 import re
+import typing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ def describe(cls: type[Method]) -> JsonObject:
     -------
     dict
         ``name``, ``version``, ``meaning`` and ``settings``, a list of ``name``, ``type``,
-        ``default`` and ``meaning``.
+        ``default``, ``choices`` (empty where any value
+        of the type goes) and ``meaning``.
     """
     doc = inspect.getdoc(cls) or ""
     meanings = setting_meanings(doc)
     defaults = cls().settings()
+    hints = typing.get_type_hints(cls)
     return {
         "name": cls.name,
         "version": cls.version,
@@ -52,6 +55,7 @@ def describe(cls: type[Method]) -> JsonObject:
                 "name": field.name,
                 "type": str(field.type),
                 "default": defaults[field.name],
+                "choices": choices(hints[field.name]),
                 "meaning": meanings.get(field.name, ""),
             }
             for field in dataclasses.fields(cls)
@@ -77,6 +81,14 @@ def setting_meanings(doc: str) -> dict[str, str]:
     return meanings
 
 
+def choices(hint: object) -> list[object]:
+    """List the values a type hint allows, where it names them by `typing.Literal`."""
+    arguments = typing.get_args(hint)
+    if typing.get_origin(hint) is typing.Literal:
+        return list(arguments)
+    return [value for argument in arguments for value in choices(argument)]
+
+
 def _first_sentence(text: str) -> str:
     paragraph = " ".join(text.strip().partition("\n\n")[0].split())
     return re.split(r"(?<=[.!?])\s+(?=[A-Z`])", paragraph, maxsplit=1)[0].rstrip(".")
@@ -84,9 +96,15 @@ def _first_sentence(text: str) -> str:
 
 def _text(method: JsonObject) -> str:
     head = f"{method['name']} (version {method['version']})  {method['meaning']}"
-    rows = [(f"{s['name']}={_shown(s['default'])}", s["meaning"]) for s in method["settings"]]
+    rows = [(f"{s['name']}={_shown(s['default'])}", _meaning(s)) for s in method["settings"]]
     width = max((len(setting) for setting, _ in rows), default=0)
     return "\n".join((head, *(f"  {setting:<{width}}  {text}".rstrip() for setting, text in rows)))
+
+
+def _meaning(setting: JsonObject) -> str:
+    words = [_shown(value) for value in setting["choices"]]
+    choice = f" ({', '.join(words)})" if len(words) > 1 else ""
+    return f"{setting['meaning']}{choice}"
 
 
 def _shown(value: object) -> str:

@@ -20,20 +20,23 @@ OUTPUT_KINDS = ("logits", "probabilities", "multilabel")
 
 def positive_int(text: str) -> int:
     """Read a whole number of at least 1."""
-    value = whole_number(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return value
+    return _whole(text, 1)
 
 
 def whole_number(text: str) -> int:
     """Read a whole number of at least 0."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+        value = least - 1
+    if value < least:
+        raise argparse.ArgumentTypeError(
+            f"expected a whole number of at least {least}, got {text!r}"
+        )
     return value
 
 
@@ -84,7 +87,9 @@ def add_model_options(parser: argparse.ArgumentParser, required: bool = True) ->
         help="what the model gives (default: read from the graph)",
     )
     model.add_argument(
-        "--labels", metavar="FILE", help="class names: one a line, or a CSV with index and label"
+        "--labels",
+        metavar="FILE",
+        help="class names: one a line, a JSON list, or a CSV with index and label",
     )
 
     photo = parser.add_argument_group(
@@ -137,7 +142,6 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
         Taken instead of what the options say.
     """
     import suffice
-    from suffice.models.labels import read_labels
 
     return suffice.as_classifier(
         args.model,
@@ -145,7 +149,7 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
         output=args.output_kind,
         device=args.device,
         threads=args.threads,
-        labels=None if args.labels is None else read_labels(args.labels),
+        labels=args.labels,
     )
 
 

@@ -142,8 +142,9 @@ def find_image(explanation: Explanation, path: Path, root: Path, images: Path | 
     """
     image: JsonObject = explanation.record["image"]
     name = Path(image["name"])
+    places: list[Path]
     if images is None:
-        places = [path.parent / image.get("path", name), path.parent / name, name]
+        places = [path.parent / str(image.get("path", name)), path.parent / name, name]
     else:
         places = [images / path.parent.relative_to(root) / name, images / name]
     for place in places:

@@ -83,8 +83,8 @@ def responsibility(
 ) -> Axes:
     """Draw the responsibility map, over the dimmed photo where there is one.
 
-    Zero responsibility is transparent and the highest value opaque, so the photo stays readable
-    where nothing is a cause.
+    The map's lowest value is transparent and its highest opaque, so the photo stays readable where
+    little is a cause. Negative values count as 0.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def responsibility(
     if exp.responsibility is None:
         raise InputError(f"method {exp.method['name']} gives no responsibility map")
     photo = _photo(exp, image)
-    share = _share_of_largest(exp.responsibility)
+    share = _stretched(exp.responsibility)
     if photo is None:
         axis.imshow(share, cmap=COLOUR_MAP, vmin=0.0, vmax=1.0, interpolation="nearest")
     else:
@@ -246,11 +246,15 @@ def _photo(exp: Explanation, image: npt.NDArray[np.uint8] | None) -> Picture | N
     return np.repeat(photo, 3, axis=2) if photo.shape[2] == 1 else photo
 
 
-def _share_of_largest(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Scale to 0..1; negative responsibility (other classes' causes) shows as none."""
+def _stretched(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Stretch to 0..1; negative responsibility (other classes' causes) shows as none.
+
+    Merged over many iterations a map can be high everywhere, and only its order carries meaning:
+    from its own lowest value on, the order can be seen.
+    """
     positive = np.maximum(values.astype(np.float64), 0.0)
-    largest = positive.max(initial=0.0)
-    return positive / largest if largest > 0.0 else positive
+    lowest, highest = positive.min(), positive.max()
+    return (positive - lowest) / (highest - lowest) if highest > lowest else positive * 0.0
 
 
 def _grey(photo: Picture) -> Picture:
