@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -18,51 +17,40 @@ namespace {
 
 constexpr std::size_t kMaxWorkers = 255;
 
-// The parts of one parallel_for call that have not ended yet.
+// One parallel_for call, on its caller's stack; a link of the pool's list while parts are left.
 struct Call {
-  const std::function<void(std::size_t, std::size_t)>* body = nullptr;
-  std::size_t unfinished = 0;
-  std::exception_ptr error;
-};
-
-struct Part {
-  Call* call = nullptr;
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  const std::function<void(std::size_t, std::size_t)>& body;
+  std::size_t n;
+  std::size_t parts;
+  std::size_t next_part = 0;
+  std::size_t unfinished = parts;
+  std::exception_ptr error = nullptr;
+  Call* next_call = nullptr;
 };
 
 class ThreadPool {
  public:
-  void run(std::size_t n, std::size_t threads,
-           const std::function<void(std::size_t, std::size_t)>& body) {
-    Call call;
-    call.body = &body;
-    call.unfinished = threads;
-    {
-      const std::lock_guard<std::mutex> lock(mutex_);
-      grow(threads - 1);
-      for (std::size_t t = 1; t < threads; ++t) {
-        queue_.push_back({&call, n * t / threads, n * (t + 1) / threads});
-      }
-    }
-    changed_.notify_all();
-    execute({&call, 0, n / threads});
-
+  void run(Call& call) {
     std::unique_lock<std::mutex> lock(mutex_);
+    grow(call.parts - 1);
+    call.next_call = waiting_;
+    waiting_ = &call;
+    changed_.notify_all();
     while (call.unfinished > 0) {
-      if (queue_.empty()) {
+      if (waiting_ == nullptr) {
         changed_.wait(lock);
       } else {
-        run_next(lock);
+        run_one_part(lock);
       }
     }
+    lock.unlock();
     if (call.error) std::rethrow_exception(call.error);
   }
 
  private:
   // Called with the lock held. Workers are detached: the pool outlives them by never dying.
   void grow(std::size_t wanted) {
-    for (; n_workers_ < std::min(wanted, kMaxWorkers); ++n_workers_) {
+    for (; n_workers_ < wanted; ++n_workers_) {
       std::thread([this] { work(); }).detach();
     }
   }
@@ -70,35 +58,32 @@ class ThreadPool {
   void work() {
     std::unique_lock<std::mutex> lock(mutex_);
     while (true) {
-      changed_.wait(lock, [this] { return !queue_.empty(); });
-      run_next(lock);
+      changed_.wait(lock, [this] { return waiting_ != nullptr; });
+      run_one_part(lock);
     }
   }
 
-  // Takes the lock held and gives it back held.
-  void run_next(std::unique_lock<std::mutex>& lock) {
-    const Part part = queue_.front();
-    queue_.pop_front();
+  // Takes the lock held and gives it back held. The call stays alive meanwhile: it has this part
+  // unfinished.
+  void run_one_part(std::unique_lock<std::mutex>& lock) {
+    Call& call = *waiting_;
+    const std::size_t part = call.next_part++;
+    if (call.next_part == call.parts) waiting_ = call.next_call;
     lock.unlock();
-    execute(part);
-    lock.lock();
-  }
-
-  void execute(const Part& part) {
     std::exception_ptr error;
     try {
-      (*part.call->body)(part.begin, part.end);
+      call.body(call.n * part / call.parts, call.n * (part + 1) / call.parts);
     } catch (...) {
       error = std::current_exception();
     }
-    const std::lock_guard<std::mutex> lock(mutex_);
-    if (error && !part.call->error) part.call->error = error;
-    if (--part.call->unfinished == 0) changed_.notify_all();
+    lock.lock();
+    if (error && !call.error) call.error = error;
+    if (--call.unfinished == 0) changed_.notify_all();
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Part> queue_;
+  Call* waiting_ = nullptr;  // the calls with parts nobody has begun, the latest first
   std::size_t n_workers_ = 0;
 };
 
@@ -137,7 +122,8 @@ void parallel_for(std::size_t n, std::size_t threads,
     body(0, n);
     return;
   }
-  pool().run(n, threads, body);
+  Call call{body, n, threads};
+  pool().run(call);
 }
 
 }  // namespace suffice

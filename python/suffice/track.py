@@ -155,15 +155,16 @@ class Track:
             for b in range(n_baselines):
                 rows[b, m] = self._rows[keys[b][m]]
         self.repeats += allowed * n_baselines - len(new)
-        order = np.array(sorted(new), np.intp).reshape(-1, 3)
+        # Baseline-major, so that a batch needs few composing calls; one contiguous row a column.
+        order = np.ascontiguousarray(np.array(sorted(new), np.intp).reshape(-1, 3).T)
         return Round(
             masks=masks[:allowed],
             rows=rows[:, :allowed],
-            new_baselines=order[:, 0],
-            new_masks=order[:, 1],
-            new_rows=order[:, 2],
+            new_baselines=order[0],
+            new_masks=order[1],
+            new_rows=order[2],
             cut=allowed < len(masks),
-            missing=len(order),
+            missing=len(new),
         )
 
     def take(self, limit: int) -> tuple[Span, slice] | None:

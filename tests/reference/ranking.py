@@ -17,4 +17,4 @@ def prefix_masks(order: np.ndarray, lengths: np.ndarray, shape: tuple[int, int])
     masks = np.zeros((len(lengths), shape[0] * shape[1]), bool)
     for mask, length in zip(masks, lengths, strict=True):
         mask[order[:length]] = True
-    return masks.reshape(-1, *shape)
+    return masks.reshape(len(lengths), *shape)

@@ -6,6 +6,8 @@ ones and the baseline zero, so that a composite is its mask.
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 
@@ -60,3 +62,10 @@ class Toy:
         """Masks bool [M, H, W] -> list of (class, confidence)."""
         p = self.probabilities(masks)
         return [(int(k), float(row[k])) for row, k in zip(p, p.argmax(axis=1))]  # noqa: B905
+
+    def fingerprint(self):
+        """Hex digest of all its numbers: equal toys on both sides or none."""
+        digest = hashlib.sha256()
+        for array in (self.weights, self.bias, self.pairs):
+            digest.update(np.ascontiguousarray(array, dtype="<i8").tobytes())
+        return digest.hexdigest()

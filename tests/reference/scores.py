@@ -1,6 +1,6 @@
 """Decisions of one row of scores, from the definitions (DESIGN.md 1).
 
-Logarithms of probabilities are taken with `math.fsum` and 50-digit decimals where float64 would
+Logarithms of probabilities are taken with 80-digit decimals where float64 would
 lose digits, so that the compiled code is compared with true values.
 """
 
@@ -27,7 +27,7 @@ class Decision(NamedTuple):
 def decide(z: np.ndarray, target: int, output_kind: str) -> Decision:
     """``z`` float32 [K] -> what it says about ``target``."""
     with localcontext() as context:
-        context.prec = 50
+        context.prec = 80
         context.Emin, context.Emax = -(10**12), 10**12
         if output_kind == "multilabel":
             return _multilabel(z, target)

@@ -101,7 +101,7 @@ std::optional<std::int64_t> adaptive(const Box& box, const SplitRule& rule,
     sums[i] = sum += rule.log_weights ? std::exp(sums[i] - top) : sums[i];
   }
   if (!(sum > 0.0)) return uniform(box, stream);  // all the weight is on position 0
-  return std::max<std::int64_t>(1, pick(sums, unit_double(stream.block(0)[0])));
+  return pick(sums, unit_double(stream.block(0)[0]));  // never 0, whose weight is 0
 }
 
 }  // namespace

@@ -62,18 +62,28 @@ Decision from_logits(const float* z, std::size_t n_classes, std::size_t c) {
     if (k != c) sum += std::exp(static_cast<double>(z[k]) - other);
   }
   d.log_odds = own - (other + std::log(sum));
-  d.confidence = sigmoid(d.log_odds);
-  const bool is_top1 = static_cast<std::size_t>(d.top1) == c;
-  d.top1_confidence = is_top1 ? d.confidence : 1.0 / (sum + std::exp(own - other));
+  if (static_cast<std::size_t>(d.top1) == c) {
+    d.confidence = d.top1_confidence = sigmoid(d.log_odds);
+  } else {  // both as parts of one sum, so that no rounding puts the target above top1
+    const double weight = std::exp(own - other);
+    d.confidence = weight / (sum + weight);
+    d.top1_confidence = 1.0 / (sum + weight);
+  }
   return d;
+}
+
+// log(1 - exp(z)) for z < 0, by whichever form keeps its digits.
+double log_complement(double z) {
+  constexpr double kLog2 = 0.6931471805599453;
+  return z > -kLog2 ? std::log(-std::expm1(z)) : std::log1p(-std::exp(z));
 }
 
 Decision from_log_probabilities(const float* z, std::size_t n_classes, std::size_t c) {
   Decision d = compare(z, n_classes, c);
+  const auto own = static_cast<double>(z[c]);
   d.top1_confidence = std::exp(static_cast<double>(z[d.top1]));
-  d.confidence = std::exp(static_cast<double>(z[c]));
-  d.log_odds =
-      d.confidence >= 1.0 ? kInfinity : static_cast<double>(z[c]) - std::log1p(-d.confidence);
+  d.confidence = std::exp(own);
+  d.log_odds = own >= 0 ? kInfinity : own - log_complement(own);
   return d;
 }
 

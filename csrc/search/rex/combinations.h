@@ -15,7 +15,9 @@ constexpr std::array<Choice, 14> kChoices = {0b0001, 0b0010, 0b0100, 0b1000, 0b0
 constexpr std::size_t kMutants = kChoices.size();
 constexpr std::size_t kChildren = 4;
 
-constexpr bool has(Choice choice, std::size_t child) { return (choice >> child) & 1U; }
+constexpr bool has(Choice choice, std::size_t child) {
+  return ((unsigned{choice} >> child) & 1U) != 0;
+}
 
 constexpr int size(Choice choice) {
   int n = 0;

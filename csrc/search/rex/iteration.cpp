@@ -32,7 +32,10 @@ bool Iteration::open_level(const SplitRule& rule) {
   scores_.clear();
   n_mutants_ = 0;
   for (std::size_t j = 0; j < queue_.size(); ++j) expand(queue_[j], j, rule);
-  if (level_.empty()) over_ = true;
+  if (level_.empty()) {
+    over_ = true;
+    queue_.clear();
+  }
   return !over_;
 }
 
