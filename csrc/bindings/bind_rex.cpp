@@ -27,7 +27,8 @@ Array<std::uint64_t> philox(std::uint64_t seed, std::uint64_t image_key,
   // Safe: the spans' owners are held by this frame and no Python object is touched below.
   py::gil_scoped_release release;
   for (std::size_t i = 0; i + 4 <= from.size(); i += 4) {
-    const auto block = philox4x64({seed, image_key}, {from[i], from[i + 1], from[i + 2], from[i + 3]});
+    const auto block =
+        philox4x64({seed, image_key}, {from[i], from[i + 1], from[i + 2], from[i + 3]});
     std::copy(block.begin(), block.end(), to.begin() + i);
   }
   return words;
@@ -48,8 +49,8 @@ Array<std::uint64_t> ask(RexSearch& search) {
   return masks;
 }
 
-void tell(RexSearch& search, const Array<std::int32_t>& top1,
-          const Array<double>& top1_confidence, const Array<std::uint8_t>& passing) {
+void tell(RexSearch& search, const Array<std::int32_t>& top1, const Array<double>& top1_confidence,
+          const Array<std::uint8_t>& passing) {
   const auto labels = in(top1);
   const auto confidences = in(top1_confidence);
   const auto flags = in(passing);

@@ -73,8 +73,8 @@ std::optional<std::int64_t> beta_binomial(const Box& box, const SplitRule& rule,
   const auto columns = beta_binomial_sums(box.width(), rule.alpha, rule.beta);
   for (std::uint64_t draw = 0; draw <= kRedraws; ++draw) {
     const PhiloxCounter words = stream.block(draw);
-    const std::int64_t position = pick(rows, unit_double(words[0])) * box.width() +
-                                  pick(columns, unit_double(words[1]));
+    const std::int64_t position =
+        pick(rows, unit_double(words[0])) * box.width() + pick(columns, unit_double(words[1]));
     if (position != 0) return position;
   }
   return std::nullopt;
@@ -100,7 +100,7 @@ std::optional<std::int64_t> adaptive(const Box& box, const SplitRule& rule,
   for (std::size_t i = 1; i < sums.size(); ++i) {
     sums[i] = sum += rule.log_weights ? std::exp(sums[i] - top) : sums[i];
   }
-  if (!(sum > 0.0)) return uniform(box, stream);  // all the weight is on position 0
+  if (!(sum > 0.0)) return uniform(box, stream);       // all the weight is on position 0
   return pick(sums, unit_double(stream.block(0)[0]));  // never 0, whose weight is 0
 }
 

@@ -16,10 +16,10 @@ namespace suffice::rex {
 constexpr std::int64_t kUnit = std::int64_t{6} << 32;
 
 struct Credit {
-  std::int32_t label = 0;   // whose map
-  NodeId node = 0;          // whose pixels
-  std::int64_t units = 0;   // in 1/kUnit
-  float single = 0.0F;      // rex-xai's float32 increment, under compat
+  std::int32_t label = 0;  // whose map
+  NodeId node = 0;         // whose pixels
+  std::int64_t units = 0;  // in 1/kUnit
+  float single = 0.0F;     // rex-xai's float32 increment, under compat
 };
 
 // Outcomes of the mutants of one split, in the order of kChoices; with statics a last one that

@@ -23,8 +23,8 @@ namespace suffice::rex {
 
 class Iteration {
  public:
-  Iteration(std::int32_t height, std::int32_t width, std::int32_t target,
-            const Settings& settings, PhiloxKey key, std::uint64_t number);
+  Iteration(std::int32_t height, std::int32_t width, std::int32_t target, const Settings& settings,
+            PhiloxKey key, std::uint64_t number);
 
   bool open_level(const SplitRule& rule);
   std::size_t n_mutants() const { return n_mutants_; }

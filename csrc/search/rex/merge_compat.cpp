@@ -17,8 +17,8 @@ struct ClassMap {
 
 ClassMap& map_of(std::vector<ClassMap>& maps, std::int32_t label, float start,
                  std::size_t n_pixels) {
-  const auto found = std::find_if(maps.begin(), maps.end(),
-                                  [&](const ClassMap& m) { return m.label == label; });
+  const auto found =
+      std::find_if(maps.begin(), maps.end(), [&](const ClassMap& m) { return m.label == label; });
   if (found != maps.end()) return *found;
   maps.push_back({label, std::vector<float>(n_pixels, start)});
   return maps.back();

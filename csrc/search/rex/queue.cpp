@@ -67,8 +67,7 @@ std::vector<Survivor> prune(std::vector<Survivor> survivors, const Settings& set
   }
   std::stable_sort(survivors.begin(), survivors.end(),
                    [](const Survivor& a, const Survivor& b) { return a.area < b.area; });
-  if (settings.queue_len >= 0 &&
-      survivors.size() > static_cast<std::size_t>(settings.queue_len)) {
+  if (settings.queue_len >= 0 && survivors.size() > static_cast<std::size_t>(settings.queue_len)) {
     survivors.resize(static_cast<std::size_t>(settings.queue_len));
   }
   return survivors;

@@ -26,8 +26,8 @@ struct Survivor {
   std::size_t expansion = 0;  // which split of the level it came from
   Choice choice = 0;
   NodeId first_child = 0;
-  std::int64_t area = 0;    // kept pixels
-  std::int32_t depth = 0;   // of its deepest box
+  std::int64_t area = 0;   // kept pixels
+  std::int32_t depth = 0;  // of its deepest box
 
   // The children it keeps, by number.
   std::vector<NodeId> active() const;

@@ -50,8 +50,7 @@ void RexSearch::start_next_block() {
   block_end_ = std::min(iterations_.size(),
                         block_begin_ + static_cast<std::size_t>(settings_.adaptive_block));
   if (block_begin_ > 0 && block_begin_ < block_end_) {
-    frozen_map_ =
-        merged_map(iterations().sub(0, block_begin_), target_, settings_.merge, size_);
+    frozen_map_ = merged_map(iterations().sub(0, block_begin_), target_, settings_.merge, size_);
   }
 }
 
@@ -100,8 +99,7 @@ void RexSearch::tell(Span<const std::int32_t> top1, Span<const double> top1_conf
   std::size_t at = 0;
   for (const std::size_t i : round_) {
     const std::size_t n = iterations_[i].n_mutants();
-    iterations_[i].close_level(
-        {top1.sub(at, n), top1_confidence.sub(at, n), passing.sub(at, n)});
+    iterations_[i].close_level({top1.sub(at, n), top1_confidence.sub(at, n), passing.sub(at, n)});
     at += n;
   }
   round_.clear();

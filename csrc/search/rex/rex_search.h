@@ -33,8 +33,8 @@ struct IterationStatistics {
 class RexSearch {
  public:
   // Throws invalid_argument on settings that would not terminate or not fit 64-bit paths.
-  RexSearch(std::int32_t height, std::int32_t width, std::int32_t target,
-            const Settings& settings, std::uint64_t seed, std::uint64_t image_key);
+  RexSearch(std::int32_t height, std::int32_t width, std::int32_t target, const Settings& settings,
+            std::uint64_t seed, std::uint64_t image_key);
 
   // Mutants of the current round; 0 when the search is over. Changes nothing when called again.
   std::size_t prepare_round();
