@@ -24,7 +24,7 @@ help:
 	@echo "make lint    formatting, lint and layering"
 	@echo "make format  write formatting"
 	@echo "make types   mypy, strict"
-	@echo "make stubs   check the stub of the compiled core; write it anew if it differs"
+	@echo "make stubs   check the stubs of the compiled modules; write them anew if they differ"
 	@echo "make native  C++ tests (needs GoogleTest)"
 	@echo "make asan    C++ tests under address and undefined-behaviour sanitizers"
 	@echo "make asan-python   the Python tests under them"
@@ -53,12 +53,8 @@ types: $(VENV)/.test
 	$(BIN)/python -m mypy
 
 stubs: $(VENV)/.test
-	rm -rf $(BUILD)/stubs
-	$(BIN)/pybind11-stubgen suffice._core -o $(BUILD)/stubs
-	$(BIN)/ruff format -q $(BUILD)/stubs/suffice/_core.pyi
-	@cmp -s $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi || \
-	  { cp $(BUILD)/stubs/suffice/_core.pyi python/suffice/_core.pyi; \
-	    echo "python/suffice/_core.pyi was out of date and is written anew: commit it"; exit 1; }
+	@$(BIN)/python tools/stubs.py --check || { $(BIN)/python tools/stubs.py; \
+	  echo "the stubs were out of date and are written anew: commit them"; exit 1; }
 
 native: $(VENV)/.build
 	$(call native_tests,native,)

@@ -1,36 +1,30 @@
 """Time of each native operation at the sizes of an ImageNet classifier.
 
-    python benchmarks/kernels.py [--repeats 30] [--threads 1 2] [--out benchmarks/results]
+    python benchmarks/kernels.py [--repeats 30] [--threads 1 2]
 
-Every operation is warmed up, then timed ``--repeats`` times with all its memory allocated before.
-Median and quartiles are printed and written as JSON with machine and commit. The bandwidth of
+Every operation is warmed up, then timed ``--repeats`` times with its inputs allocated before. The
+operations take turns, so that a busy machine slows all alike. The bandwidth of
 ``compose`` counts the bytes it has to write once and is set against a copy of the same size by
-`numpy.copyto`, measured in turns with it, so that a busy machine slows both. A copy reads as much as it writes
+`numpy.copyto`. A copy reads as much as it writes
 while ``compose`` reads next to nothing, so more than 1.00 of a copy is possible.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from suffice import __version__, _native
+from common import machine, spread, write
+from suffice import _native
 
 HEIGHT = WIDTH = 224
 CHANNELS, MASKS, CLASSES = 3, 64, 1000
 WARM_UP = 3
-HERE = Path(__file__).resolve().parent
+COPY = "copy of a batch"
 
 
 def operations(threads: list[int]) -> dict[str, Callable[[], Any]]:
@@ -56,7 +50,7 @@ def operations(threads: list[int]) -> dict[str, Callable[[], Any]]:
     lengths = np.linspace(0, order.size, MASKS).astype(np.int64)
     scores = rng.normal(size=(MASKS, CLASSES)).astype(np.float32)
     targets = np.zeros(MASKS, np.int32)
-    found: dict[str, Callable[[], Any]] = {"copy of a batch": lambda: np.copyto(out, source)}
+    found: dict[str, Callable[[], Any]] = {COPY: lambda: np.copyto(out, source)}
     for n in threads:
         for kind, masks in (("tiles", tile_masks), ("pixels", pixel_masks)):
             found[f"compose, {kind}, {n} threads"] = lambda masks=masks, n=n: _native.compose(
@@ -92,77 +86,47 @@ def measure(found: dict[str, Callable[[], Any]], repeats: int) -> dict[str, list
 
 
 def summary(times: dict[str, list[float]]) -> list[dict[str, Any]]:
-    """Return median, quartiles and, for what writes a batch, bandwidth of each operation."""
+    """Return the spread and, for what writes a batch, the bandwidth of each operation."""
     gigabytes = MASKS * CHANNELS * HEIGHT * WIDTH * 4 / 1e9
-    copy = statistics.median(times["copy of a batch"])
+    copy = float(np.median(times[COPY]))
     rows = []
     for name, values in times.items():
-        lower, median, upper = statistics.quantiles(values, n=4)
-        row: dict[str, Any] = {"operation": name, "median_ms": median}
-        row |= {"lower_quartile_ms": lower, "upper_quartile_ms": upper}
-        if name.startswith(("compose", "copy")):
+        row: dict[str, Any] = {"operation": name, "ms": spread(values)}
+        if name == COPY or name.startswith("compose"):
+            median = row["ms"]["median"]
             row |= {"written_gb_per_s": gigabytes / median * 1e3, "of_copy": copy / median}
         rows.append(row)
     return rows
 
 
-def commit() -> str:
-    """Return the commit of the checkout, marked when files were changed; empty without git."""
-    command = ["git", "-C", str(HERE), "describe", "--always", "--dirty", "--abbrev=12"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return done.stdout.strip()
-
-
-def processor() -> str:
-    """Return the processor's name."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows in Markdown."""
+    lines = [
+        "| operation | median ms | quartiles | GB/s written | of a copy |",
+        "|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ms = row["ms"]
+        speed = (
+            f"{row['written_gb_per_s']:.1f} | {row['of_copy']:.2f}" if "of_copy" in row else " | "
+        )
+        lines.append(
+            f"| {row['operation']} | {ms['median']:.3f} | {ms['q1']:.3f} - {ms['q3']:.3f} | {speed} |"
+        )
+    return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure, print a table, write the JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--repeats", type=int, default=30)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, os.cpu_count() or 1])
-    parser.add_argument("--out", type=Path, default=HERE / "results")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, machine()["cores"]])
     args = parser.parse_args()
     rows = summary(measure(operations(sorted(set(args.threads))), args.repeats))
-    result = {
-        "benchmark": "kernels",
-        "suffice": __version__,
-        "commit": commit(),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "platform": platform.platform(),
-            "numpy": np.__version__,
-            **_native.build_info(),
-        },
-        "sizes": {"masks": MASKS, "channels": CHANNELS, "height": HEIGHT, "width": WIDTH},
-        "repeats": args.repeats,
-        "operations": rows,
-    }
-    print(f"{'operation':<28}{'median ms':>11}{'quartiles':>17}{'GB/s':>8}{'of copy':>9}")
-    for row in rows:
-        quartiles = f"{row['lower_quartile_ms']:.3f}-{row['upper_quartile_ms']:.3f}"
-        line = f"{row['operation']:<28}{row['median_ms']:>11.3f}{quartiles:>17}"
-        if "of_copy" in row:
-            line += f"{row['written_gb_per_s']:>8.1f}{row['of_copy']:>9.2f}"
-        print(line)
-    args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "kernels.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
-    print(f"written to {path}")
+    sizes = {"masks": MASKS, "channels": CHANNELS, "height": HEIGHT, "width": WIDTH}
+    build = {"numpy": np.__version__, **_native.build_info()}
+    result = {"sizes": sizes, "repeats": args.repeats, "build": build, "operations": rows}
+    write("kernels", result, table(rows))
 
 
 if __name__ == "__main__":
