@@ -1,6 +1,7 @@
 #include "bindings/device_array.h"
 
 #include <cuda_runtime_api.h>
+#include <pybind11/stl.h>
 
 #include <algorithm>
 #include <functional>
