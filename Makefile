@@ -75,7 +75,8 @@ define native_tests
 	PATH="$(abspath $(BIN)):$$PATH" ctest --test-dir $(BUILD)/$(1) --output-on-failure
 endef
 
-# The sanitized core is installed into a venv of its own, so that .venv keeps the fast one.
+# The sanitized core is installed into a venv of its own, so that .venv keeps the fast one. libstdc++
+# is loaded first as well: otherwise the first C++ exception ends the process without a word.
 asan-python: $(VENV)/.test
 	$(PYTHON) -m venv $(BUILD)/asan-venv
 	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
@@ -84,7 +85,8 @@ asan-python: $(VENV)/.test
 	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/asan \
 	  --config-settings=cmake.define.SUFFICE_SANITIZE=address,undefined \
 	  --config-settings=install.strip=false .
-	LD_PRELOAD="$$(g++ -print-file-name=libasan.so)" ASAN_OPTIONS=detect_leaks=0 \
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 \
 	  $(BUILD)/asan-venv/bin/python -m pytest $(ARGS)
 
 clean:

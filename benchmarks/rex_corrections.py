@@ -20,11 +20,11 @@ from common import model_file, photos, spread, write
 LIMITED = {"statics": "carry", "survivors": "merge"}
 VARIANTS: dict[str, dict[str, Any]] = {
     "compat": {"compat": "rex"},
-    "drop, merge": {"statics": "drop", "survivors": "merge"},
+    "drop, merge": {"statics": "drop", "survivors": "merge", "search_limit": 0},
     "carry, merge, limit 56": {**LIMITED, "search_limit": 56},
     "carry, merge, limit 98": {**LIMITED, "search_limit": 98},
     "carry, merge, limit 196": {**LIMITED, "search_limit": 196},
-    "carry, merge, no limit": {**LIMITED, "search_limit": None},
+    "carry, merge, no limit": {**LIMITED, "search_limit": 0},
 }
 
 # The shape of the curve is read on the fast model; without a limit a photo takes some 50,000

@@ -24,8 +24,8 @@ from suffice.models.demo import demo_photo
 clf = suffice.as_classifier("demo")  # or "model.onnx", preprocess=suffice.Preprocess(...)
 exp = suffice.explain(clf, demo_photo(), criterion="top1", baseline="zero", seed=0)
 print(f"{exp.target_label}: {exp.pixels:,} pixels suffice, {exp.area:.1%} of the photo")
-print(f"confidence {exp.record['reference']['confidence']:.2f}, "
-      f"on these pixels alone {exp.certificate.confidence:.2f}")
+whole, alone = exp.record["reference"]["confidence"], exp.certificate.confidence
+print(f"confidence on the photo {whole:.2f}, on these pixels alone {alone:.2f}")
 print(f"{exp.evaluations:,} evaluations, certificate {exp.certificate.verdict}")
 print("proved again:", suffice.verify(exp, clf, demo_photo()).verdict)
 """

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <type_traits>
 
 #include "core/error.h"
 
@@ -12,6 +13,10 @@ class Span {
  public:
   Span() = default;
   Span(T* data, std::size_t size) : data_(data), size_(size) {}
+
+  // From a span of what is not const.
+  template <class U, class = std::enable_if_t<std::is_same_v<const U, T>>>
+  Span(const Span<U>& other) : data_(other.data()), size_(other.size()) {}
 
   T* data() const { return data_; }
   std::size_t size() const { return size_; }
@@ -24,8 +29,6 @@ class Span {
     SUFFICE_EXPECT(offset + count <= size_, "sub-span reaches past the end");
     return Span(data_ + offset, count);
   }
-
-  operator Span<const T>() const { return Span<const T>(data_, size_); }
 
  private:
   T* data_ = nullptr;

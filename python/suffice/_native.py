@@ -8,7 +8,9 @@ offsets, lengths, targets, choices) may be non-contiguous. Packed masks are desc
 
 from __future__ import annotations
 
+import importlib
 from operator import index
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +21,7 @@ from suffice.errors import ScoresError
 from suffice.types import Batch, Decisions, FloatImage, OutputKind, PackedMasks, Scores
 
 WORD_BITS = 64
+_CUDA_BUILD = "pip install . -C cmake.define.SUFFICE_CUDA=ON"
 LabelMap = npt.NDArray[np.int32]
 """``[H, W]`` int32, the region of every pixel, each in 0..R-1."""
 
@@ -38,6 +41,40 @@ def build_info() -> dict[str, Any]:
         no sanitizer is on).
     """
     return _core.build_info()
+
+
+def cuda_info() -> str | None:
+    """Say why the CUDA operations can't run here.
+
+    Returns
+    -------
+    str or None
+        None where they can run.
+    """
+    try:
+        extension = importlib.import_module("suffice._cuda")
+    except ModuleNotFoundError as error:
+        if error.name != "suffice._cuda":
+            raise
+        return f"this build has no CUDA; rebuild it where nvcc is installed: {_CUDA_BUILD}"
+    except ImportError as error:
+        return f"the CUDA extension can't be loaded: {error}"
+    reason: str | None = extension.why_unavailable()
+    return reason
+
+
+def cuda() -> ModuleType:
+    """Return the CUDA operations, for device arrays (``python/suffice/_cuda.pyi``).
+
+    Raises
+    ------
+    RuntimeError
+        If they can't run here; the message says why and what to do.
+    """
+    reason = cuda_info()
+    if reason is not None:
+        raise RuntimeError(f"CUDA was asked for, but {reason}")
+    return importlib.import_module("suffice._cuda")
 
 
 def pack(masks: npt.NDArray[np.bool_]) -> PackedMasks:

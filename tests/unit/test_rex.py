@@ -102,7 +102,7 @@ def test_more_iterations_start_with_the_fewer() -> None:
         ({"beta": float("nan")}, "beta"),
         ({"queue": "stack"}, "queue"),
         ({"queue_len": 0}, "queue_len"),
-        ({"search_limit": 0}, "search_limit"),
+        ({"search_limit": -1}, "search_limit"),
         ({"confidence_filter": -0.1}, "confidence_filter"),
         ({"confidence_filter": float("nan")}, "confidence_filter"),
         ({"weighted": 1}, "weighted"),
@@ -297,7 +297,7 @@ def test_details_are_counted() -> None:
 
 
 def test_search_limit_stops_each_iteration() -> None:
-    unlimited, limited = run(), run(search_limit=40)
+    unlimited, limited = run(search_limit=0), run(search_limit=40)
     assert limited.result.details["mutants"] <= 20 * (40 + 14)
     assert unlimited.result.details["mutants"] > limited.result.details["mutants"]
 

@@ -19,6 +19,7 @@ from suffice.methods._rounds import Coroutine, counted
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register
 from suffice.subject import Subject
 
+SEARCH_LIMIT = 98
 MAX_TREE_DEPTH = 30
 MAX_SPOTLIGHTS = 20
 
@@ -39,7 +40,7 @@ _AT_LEAST: dict[str, float] = {
     "min_box_size": 1,
     "adaptive_block": 1,
     "queue_len": 1,
-    "search_limit": 1,
+    "search_limit": 0,
     "confidence_filter": 0.0,
     "chunk_size": 1,
     "round_width": 1,
@@ -102,7 +103,9 @@ class Rex(Method):
     queue_len : int or None
         How many of them, for ``area`` and ``intersection``; None keeps all.
     search_limit : int or None
-        An iteration stops once it has tried more mutants than this.
+        An iteration stops once it has tried more mutants than this; 0 is no limit. None chooses
+        98, seven splits (docs/adr/0003): unlimited, carried statics cost some 50,000 evaluations
+        an image and give larger sets. Under `compat` None chooses no limit, as in rex-xai.
     confidence_filter : float
         A mutant passes when the target is its top-1 class with at least this part of the
         target's confidence on the whole image.
@@ -204,6 +207,8 @@ class Rex(Method):
             self._check_compat()
             object.__setattr__(self, "statics", "drop")
             object.__setattr__(self, "survivors", "last")
+        if self.search_limit is None:
+            object.__setattr__(self, "search_limit", 0 if self.compat else SEARCH_LIMIT)
 
     def _check_compat(self) -> None:
         if self.distribution in ("binom", "adaptive"):
@@ -258,6 +263,7 @@ class Rex(Method):
     def _native_search(self, subject: Subject) -> Any:
         settings = {name: getattr(self, name) for name in _NATIVE}
         settings["compat"] = self.compat is not None
+        settings["search_limit"] = self.search_limit or None
         key = (subject.seed, subject.key)
         return _native.rex_search(subject.shape, subject.target, settings, key)
 
