@@ -45,6 +45,22 @@ TEST(Compose, EveryElementIsTheImagesOrTheBaselinesBitByBit) {
   }
 }
 
+// Large enough to be written past the caches.
+TEST(Compose, LargeBatchesToo) {
+  std::mt19937_64 random(2);
+  constexpr std::size_t kPixels = 100 * 1001;
+  constexpr std::size_t kMasks = 24;
+  const std::vector<float> image(kPixels, 1.0F);
+  const std::vector<float> baseline(kPixels, 0.0F);
+  const std::vector<Word> masks = testing::random_masks(random, kMasks, kPixels);
+  std::vector<float> composites(kMasks * kPixels, 99.0F);
+  compose(in(image), in(baseline), 1, in(masks), out(composites), 2);
+  for (std::size_t i = 0; i < composites.size(); ++i) {
+    const Word* mask = masks.data() + i / kPixels * words_for(kPixels);
+    ASSERT_EQ(composites[i], get_bit(mask, i % kPixels) ? 1.0F : 0.0F);
+  }
+}
+
 TEST(Compose, SizesThatDisagreeAreRefused) {
   const std::vector<float> image(12, 1.0F);
   const std::vector<float> shorter(9, 1.0F);

@@ -3,6 +3,11 @@
 #include <cstring>
 
 #include "core/thread_pool.h"
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#define SUFFICE_HAS_STREAMING 1
+#endif
 #include "ops/compose/compose.h"
 
 namespace suffice {
@@ -51,15 +56,84 @@ void compose_word(const float* image, const float* baseline, Word word, float* o
   }
 }
 
+// Batches of at least this size are written past the caches: they wouldn't stay there anyway, and
+// an ordinary store reads the memory it is about to overwrite, which takes half the bandwidth.
+constexpr std::size_t kStreamedBytes = std::size_t{8} << 20U;
+
+bool can_stream(const float* out, std::size_t size) {
+#ifdef SUFFICE_HAS_STREAMING
+  constexpr std::size_t kAlignment = 16;
+  return size * sizeof(float) >= kStreamedBytes &&
+         reinterpret_cast<std::uintptr_t>(out) % kAlignment == 0;
+#else
+  (void)out;
+  (void)size;
+  return false;
+#endif
+}
+
+#ifdef SUFFICE_HAS_STREAMING
+__m128i load(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
+
+// As compose_word; out is aligned to 16 bytes.
+void stream_word(const float* image, const float* baseline, Word word, float* out) {
+  constexpr std::size_t kStep = 4;
+  if (word == 0 || word == ~Word{0}) {
+    const float* from = word == 0 ? baseline : image;
+    for (std::size_t i = 0; i < kWordBits; i += kStep) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + i), load(from + i));
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < kWordBits; i += kStep) {
+    const Lanes& lanes = kLaneMasks[(word >> (i / kLanes * kLanes)) & 0xffU];
+    const __m128i mask = load(lanes.data() + i % kLanes);
+    const __m128i kept = _mm_and_si128(mask, load(image + i));
+    const __m128i removed = _mm_andnot_si128(mask, load(baseline + i));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(out + i), _mm_or_si128(kept, removed));
+  }
+}
+#endif
+
 // Pixels [begin, end) of one channel under one mask; begin is a multiple of the word size.
+template <class ComposeWord>
 void compose_range(const float* image, const float* baseline, const Word* mask, std::size_t begin,
-                   std::size_t end, float* out) {
+                   std::size_t end, float* out, ComposeWord compose_one) {
   std::size_t i = begin;
   for (; i + kWordBits <= end; i += kWordBits) {
-    compose_word(image + i, baseline + i, mask[i / kWordBits], out + i);
+    compose_one(image + i, baseline + i, mask[i / kWordBits], out + i);
   }
   for (; i < end; ++i) out[i] = get_bit(mask, i) ? image[i] : baseline[i];
 }
+
+// What one compose call is about, and the work on one block of pixels of one mask.
+struct Composing {
+  const float* image;
+  const float* baseline;
+  std::size_t n_channels;
+  std::size_t n_pixels;
+  bool streamed;
+
+  void block(const Word* mask, std::size_t begin, std::size_t end, float* out) const {
+    for (std::size_t c = 0; c < n_channels; ++c) {
+      const std::size_t plane = c * n_pixels;
+#ifdef SUFFICE_HAS_STREAMING
+      if (streamed) {
+        compose_range(image + plane, baseline + plane, mask, begin, end, out + plane, stream_word);
+        continue;
+      }
+#endif
+      compose_range(image + plane, baseline + plane, mask, begin, end, out + plane, compose_word);
+    }
+  }
+
+  // Streamed stores become visible to other threads in no order: this orders them.
+  void finish() const {
+#ifdef SUFFICE_HAS_STREAMING
+    if (streamed) _mm_sfence();
+#endif
+  }
+};
 
 }  // namespace
 
@@ -75,19 +149,18 @@ void compose(Span<const float> image, Span<const float> baseline, std::size_t n_
   SUFFICE_EXPECT(masks.size() == n_masks * n_words && out.size() == n_masks * image.size(),
                  "compose: masks and out sizes disagree");
 
+  // Planes of a multiple of four pixels are all aligned when the first is.
+  const bool streamed = n_pixels % 4 == 0 && can_stream(out.data(), out.size());
+  const Composing composing{image.data(), baseline.data(), n_channels, n_pixels, streamed};
   const std::size_t n_blocks = (n_words + kBlockWords - 1) / kBlockWords;
   parallel_for(n_blocks * n_masks, threads, [&](std::size_t first, std::size_t last) {
     for (std::size_t item = first; item < last; ++item) {
-      const std::size_t block = item / n_masks;
-      const std::size_t m = item % n_masks;
-      const std::size_t begin = block * kBlockWords * kWordBits;
+      const std::size_t begin = item / n_masks * kBlockWords * kWordBits;
       const std::size_t end = std::min(begin + kBlockWords * kWordBits, n_pixels);
-      for (std::size_t c = 0; c < n_channels; ++c) {
-        compose_range(image.data() + c * n_pixels, baseline.data() + c * n_pixels,
-                      masks.data() + m * n_words, begin, end,
-                      out.data() + (m * n_channels + c) * n_pixels);
-      }
+      const std::size_t m = item % n_masks;
+      composing.block(masks.data() + m * n_words, begin, end, out.data() + m * image.size());
     }
+    composing.finish();
   });
 }
 
