@@ -139,7 +139,10 @@ class Evaluator:
 
     def measure(self, image: FloatImage, baseline: FloatImage) -> Probe:
         """Probe the classifier once per batch size; later calls answer from memory."""
-        known = _PROBES.setdefault(self.classifier, {})
+        try:
+            known = _PROBES.setdefault(self.classifier, {})
+        except TypeError:  # a classifier that can't be hashed or weakly referenced
+            known = {}
         if self.batch_size not in known:
             known[self.batch_size] = self._measure(image, baseline)
         self.probe = known[self.batch_size]

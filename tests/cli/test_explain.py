@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import suffice as package
+from reference.onnx_models import one_at_a_time_model
 from reference.photos import SIDE, write_photo
 
 
@@ -261,3 +262,12 @@ def test_a_closed_pipe_is_no_crash(options, photos, tmp_path) -> None:
     process.wait()
     assert "Traceback" not in err
     assert process.returncode == 1
+
+
+def test_a_model_for_one_image_at_a_time_says_so(suffice, preprocess, photos, tmp_path) -> None:
+    path = tmp_path / "one.onnx"
+    path.write_bytes(one_at_a_time_model((3, SIDE, SIDE), classes=4).SerializeToString())
+    words = ("--model", path, "--preprocess", preprocess, "--budget", "20", "--no-plot")
+    ran = suffice("explain", photos, *words, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert "one image at a time: slower" in ran.err

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from reference.onnx_models import linear_model, two_input_model
+from reference.photos import SIDE
 from suffice import __version__
 
 COMMANDS = ("explain", "verify", "demo", "info", "methods")
@@ -154,6 +155,12 @@ def test_scores_that_are_not_finite_fail_each_item(suffice, preprocess, photos, 
     assert "2 of 2 failed" in ran.err
     assert "finite" in ran.err
     assert not list((tmp_path / "out").rglob("*.json"))
+    # what the model was shown is kept for a report of the fault
+    kept = sorted((tmp_path / "out").rglob("*.failed.npz"))
+    assert len(kept) == 2
+    assert str(kept[0]) in ran.err
+    with np.load(kept[0]) as file:
+        assert file["composite"].shape == (3, SIDE, SIDE)
 
 
 def test_debug_shows_the_traceback(photos, tmp_path) -> None:

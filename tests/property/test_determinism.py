@@ -89,3 +89,21 @@ def test_real_models_are_bit_identical(zoo: Path, model: str) -> None:
     for batch_size, threads in ((7, 1), (64, 2), (1, 2)):
         assert fingerprint(run(photos[0], batch_size, threads)) == expected
     assert fingerprint(run(photos, 7, 2)[0]) == expected
+
+
+@pytest.mark.parametrize("budget", [2, 3, 40, 111, 10_000])
+def test_a_budgeted_search_is_a_prefix_of_the_unlimited_one(budget: int) -> None:
+    image = np.random.default_rng(2).integers(1, 256, (2, 21, 17)).astype(np.float32) / 256
+    clf = CallableClassifier(
+        toy.linear(21, 17, channels=2, seed=3), input_shape=(2, 21, 17), n_classes=4
+    )
+    free = suffice.explain(clf, image, method="rex", target=1)
+    held = suffice.explain(clf, image, method="rex", target=1, budget=budget)
+    assert held.trace == [t for t in free.trace if t[0] <= budget]
+    assert held.evaluations == min(budget, free.evaluations)
+    if budget < free.evaluations:
+        assert held.status == "budget"
+        assert held.area == held.trace[-1][1]
+        assert held.certificate.sufficient
+    else:
+        assert fingerprint(held) == fingerprint(free)

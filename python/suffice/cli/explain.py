@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shlex
 import sys
@@ -43,7 +44,7 @@ def build(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="B",
         help="zero (default), black, grey, rgb:R,G,B, mean, image-mean, blur:SIGMA, noise, "
-        "inpaint, constant:V or a file; repeatable: the set must suffice under each",
+        "constant:V or a file; repeatable: the set must suffice under each",
     )
     add("--criterion", default="top1", help="top1, confidence:T, relative:R or margin:M")
     add("--grain", type=options.positive_int, default=8, metavar="G", help="tile side in pixels")
@@ -108,6 +109,12 @@ class _Run:
         args = self._args
         method = options.method(args)
         classifier = options.classifier(args)
+        if classifier.fixed_batch == 1:
+            print(
+                f"{classifier.name} takes one image at a time: slower than a model with a dynamic "
+                "batch size",
+                file=sys.stderr,
+            )
         with Interrupt() as interrupt, Progress(len(self._items), args.progress) as progress:
 
             def should_stop() -> bool:
@@ -139,6 +146,7 @@ class _Run:
         error: Exception
         if isinstance(result, Failure):
             error = result.error
+            self._keep_composite(item, error)
         else:
             result = results.located(result, item)
             try:
@@ -153,6 +161,12 @@ class _Run:
         self.failures.append((item.name, results.one_line(error)))
         progress.image()
         progress.say("failed: " + "  ".join(self.failures[-1]))
+
+    def _keep_composite(self, item: Item, error: Exception) -> None:
+        with contextlib.suppress(OSError):  # the error itself is what must not get lost
+            path = results.write_composite(error, item)
+            if path is not None:
+                error.add_note(f"the composite it was shown is in {path}")
 
     def _line(self, item: Item, result: Explanation) -> str:
         if self._args.json:

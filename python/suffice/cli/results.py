@@ -75,6 +75,21 @@ def write(explanation: Explanation, item: Item, picture: bool) -> None:
     explanation.save(item.result(".json"))
 
 
+def write_composite(error: Exception, item: Item) -> Path | None:
+    """Keep what the model was shown when its scores were not finite, for a report of the fault."""
+    composite = getattr(error, "composite", None)
+    if composite is None:
+        return None
+    import numpy as np
+
+    from suffice.explanation import write_atomically
+
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, composite=composite)
+    item.stem.parent.mkdir(parents=True, exist_ok=True)
+    return write_atomically(item.result(".failed.npz"), buffer.getvalue())
+
+
 def _write_picture(explanation: Explanation, path: Path) -> None:
     from suffice import plot
     from suffice.explanation import write_atomically
@@ -99,7 +114,7 @@ def line(name: str, explanation: Explanation) -> str:
 
 
 def _found(explanation: Explanation) -> tuple[str, ...]:
-    if explanation.status == "unattained":
+    if not explanation.sets:
         return ()
     return (f"area {100 * explanation.area:.2f} % ({explanation.pixels:,} px)",)
 
@@ -112,7 +127,7 @@ def target(explanation: Explanation) -> str:
 
 def verdict(explanation: Explanation) -> str:
     """Say what the certificate says, or why there is none."""
-    if explanation.status == "unattained":
+    if not explanation.sets:
         return f"no sufficient set: {explanation.reason}"
     certificate = explanation.certificate
     if certificate is None:
@@ -136,5 +151,5 @@ def failure_table(failures: Sequence[tuple[str, str]], total: int) -> str:
 
 def one_line(error: Exception) -> str:
     """Put the message of an error on one line, with its type where it is not one of ours."""
-    text = " ".join(str(error).split())
+    text = " ".join("; ".join([str(error), *getattr(error, "__notes__", [])]).split())
     return text if text and isinstance(error, SufficeError) else f"{type(error).__name__}: {text}"
