@@ -18,7 +18,8 @@ from suffice.models.preprocess import Preprocess
 from suffice.models.scores import choose_output, count_classes, to_scores
 from suffice.types import Batch, OutputKind, Scores
 
-_CPU_BATCH, _CUDA_BATCH = 4, 64
+# On a CPU larger batches only leave the caches (benchmarks/results/batch_size.md).
+_CPU_BATCH, _CUDA_BATCH = 2, 64
 
 
 class OnnxClassifier:
