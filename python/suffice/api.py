@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from suffice.models.base import Classifier
 from suffice.models.baselines import Baseline, make_baseline
 from suffice.models.factory import as_classifier
 from suffice.models.images import Photo, load_image
+from suffice.models.labels import read_labels
 from suffice.subject import image_key
 from suffice.track import Answer, Question
 from suffice.types import FloatImage, JsonObject
@@ -102,7 +104,7 @@ def explain_stream(
     batch_size: int | Literal["auto"] = "auto",
     window: int = 8,
     verify: bool = True,
-    labels: Sequence[str] | None = None,
+    labels: Sequence[str] | str | os.PathLike[str] | None = None,
     show_progress: bool = False,
     on_error: Literal["raise", "yield"] = "raise",
     on_evaluations: Callable[[int], None] | None = None,
@@ -138,8 +140,8 @@ def explain_stream(
         Images in work at once.
     verify : bool
         Whether each set is proved by a certificate (three evaluations at batch 1).
-    labels : sequence of str or None
-        Class names for the records; None: the classifier's own, where it has some.
+    labels : sequence of str, path or None
+        Class names for the records, or a file of them; None: the classifier's own, if any.
     show_progress : bool
         A progress bar on stderr with evaluations per second.
     on_error : {"raise", "yield"}
@@ -149,9 +151,17 @@ def explain_stream(
     should_stop : callable or None
         Once it returns true, running batches are finished and the stream ends.
 
-    Yields
+    Returns
+    -------
+    iterator of Explanation or Failure
+
+    Raises
     ------
-    Explanation or Failure
+    InputError
+        At once for the model and settings; for an image when its turn comes, unless `on_error` is
+        ``yield``.
+    ScoresError
+        If the model gives scores no decision can be made from, likewise.
     """
     clf = as_classifier(classifier, device=device, **model_options)
     chosen = get_method(method)
@@ -160,27 +170,7 @@ def explain_stream(
     specs = list(baseline) if isinstance(baseline, (list, tuple)) else [baseline]
     if not specs:
         raise SettingsError("expected at least one baseline, got an empty list")
-    names = labels if labels is not None else getattr(clf, "labels", None)
     total = len(images) if isinstance(images, Sequence) else None
-    prepared: dict[int, _Prepared] = {}
-
-    def questions() -> Iterator[Question | Failure]:
-        for index, image in enumerate(images):
-            try:
-                ready = _prepare(clf, image, specs, seed, index)
-            except Exception as error:
-                yield Failure(index, _name_of(image, index), error)
-                continue
-            prepared[index] = ready
-            yield Question(
-                index=index,
-                name=ready.info["name"],
-                image=ready.x,
-                baselines=np.stack([b.array for b in ready.baselines]),
-                target=target,
-                key=ready.key,
-            )
-
     progress = _Progress(show_progress, total, on_evaluations)
     engine = Engine(
         clf,
@@ -190,6 +180,42 @@ def explain_stream(
         on_evaluations=progress.evaluations,
         should_stop=should_stop,
     )
+    if isinstance(labels, (str, os.PathLike)):
+        labels = read_labels(labels)
+    names = getattr(clf, "labels", None) if labels is None else labels
+    # A function that returns a generator, so that wrong settings raise here and not at first use.
+    return _stream(engine, images, specs, target, names, progress, on_error)
+
+
+def _stream(
+    engine: Engine,
+    images: Iterable[ImageLike],
+    specs: Sequence[BaselineLike],
+    target: int | None,
+    labels: Sequence[str] | None,
+    progress: _Progress,
+    on_error: str,
+) -> Iterator[Explanation | Failure]:
+    """Feed images to the engine and make explanations of its answers."""
+    clf, seed = engine.classifier, engine.settings.seed
+    prepared: dict[int, _Prepared] = {}
+
+    def questions() -> Iterator[Question | Failure]:
+        for index, image in enumerate(images):
+            try:
+                ready = prepared[index] = _prepare(clf, image, specs, seed, index)
+            except Exception as error:
+                yield Failure(index, _name_of(image, index), error)
+                continue
+            yield Question(
+                index=index,
+                name=ready.info["name"],
+                image=ready.x,
+                baselines=np.stack([b.array for b in ready.baselines]),
+                target=target,
+                key=ready.key,
+            )
+
     with progress:
         for item in engine.run(questions()):
             progress.image()
@@ -200,7 +226,7 @@ def explain_stream(
                 yield item
             else:
                 ready = prepared.pop(item.question.index)
-                yield _explanation(clf, chosen, item, ready, names)
+                yield _explanation(clf, engine.method, item, ready, labels)
 
 
 def verify(
@@ -294,7 +320,7 @@ def _prepare(
     if isinstance(image, np.ndarray) and image.dtype == np.float32 and image.ndim == 3:
         x = np.ascontiguousarray(image)
         key = image_key(x)
-        digest = _native_sha256(x)
+        digest = _sha256(x)
         info: JsonObject = {
             "name": f"array-{index}",
             "sha256": digest,
@@ -328,9 +354,7 @@ def _prepare(
     return _Prepared(x, key, info, picture, baselines)
 
 
-def _native_sha256(x: FloatImage) -> str:
-    import hashlib
-
+def _sha256(x: FloatImage) -> str:
     return hashlib.sha256(x.tobytes()).hexdigest()
 
 
@@ -353,7 +377,7 @@ def _explanation(
     ready: _Prepared,
     labels: Sequence[str] | None,
 ) -> Explanation:
-    subject, settings = answer.subject, answer.result
+    subject, result = answer.subject, answer.result
     shape = subject.shape
     masks = _native.unpack(answer.masks, shape)
     pixels = masks.sum(axis=(1, 2))
@@ -391,17 +415,17 @@ def _explanation(
         "seconds": answer.seconds,
         "certificate": first["certificate"],
         "trace": answer.trace,
-        "details": settings.details or {},
+        "details": result.details or {},
     }
     _fill_baselines(record, subject.empty.top1, subject.empty.confidence)
     extra = {
         name: _native.unpack(packed[None], shape)[0]
-        for name, packed in (answer.result.extra_masks or {}).items()
+        for name, packed in (result.extra_masks or {}).items()
     }
     return Explanation(
         record,
         masks,
-        answer.result.responsibility,
+        result.responsibility,
         extra or None,
         ready.picture,
         answer.question.index,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -259,3 +260,14 @@ def test_settings_are_checked_before_any_model_runs() -> None:
     ):
         with pytest.raises(SettingsError, match=words):
             suffice.explain(clf, x, **bad)
+        with pytest.raises(SettingsError, match=words):
+            suffice.explain_stream(clf, [], **bad)  # at once, not when it is first asked
+
+
+def test_labels_reach_the_record(tmp_path: Path) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("nothing\nboth corners\n")
+    for labels in (["nothing", "both corners"], file, str(file)):
+        exp = explain(AND, (((0, 41),),), labels=labels)
+        assert exp.target_label == "both corners"
+    assert explain(AND, (((0, 41),),)).target_label is None
