@@ -25,8 +25,9 @@ from common import ROOT, model_file, photos, spread, write
 from suffice.models.images import load_image
 
 PEERS = Path(__file__).resolve().parent / "peers"
-BATCHES = (16, 64)
-THREADS = ((1, 2), (2, 2), (1, 1))  # torch threads, runtime threads
+# Batch size, torch threads, runtime threads of rex-xai to choose the best from.
+PEER_SETTINGS = ((8, 1, 2), (16, 1, 2), (32, 1, 2), (64, 1, 2), (16, 2, 2))
+ONE_THREAD_PHOTOS = 3
 
 
 def main() -> int:
@@ -45,28 +46,35 @@ def main() -> int:
     inputs = prepare(args.model, photos(args.photos), folder / "inputs.npz")
     best = sweep(args, model, inputs, folder)
     print(f"best setting of rex-xai: {best}", file=sys.stderr)
-    variants = {
-        "rex-xai as it comes": peer(args, {}),
-        "rex-xai best": peer(args, best),
-        "suffice compat": ours(args, ["--set", "compat=rex"]),
-        "suffice rex": ours(args, []),
-        "suffice rex bulk": ours(args, ["--bulk"]),
-        "rex-xai 1 thread": peer(args, {"batch-size": 1, "torch-threads": 1, "ort-threads": 1}),
-        "suffice rex 1 thread": ours(args, ["--threads", "1"]),
-    }
-    runs: dict[str, list[list[dict[str, Any]]]] = {name: [] for name in variants}
+    one = {"batch-size": 1, "torch-threads": 1, "ort-threads": 1}
+    few = keep_some(inputs, folder / "few.npz", ONE_THREAD_PHOTOS)
+    runs: dict[str, list[list[dict[str, Any]]]] = {}
     for repeat in range(args.repeats):
+        # Another seed each time: both sides draw their own random numbers, and one seed's luck
+        # moves the evaluations of a photo by a quarter.
+        seed = args.seed + repeat
+        variants = {
+            "rex-xai as it comes": peer(args, {}, seed),
+            "rex-xai best": peer(args, best, seed),
+            "suffice compat": ours(args, ["--set", "compat=rex"], seed),
+            "suffice compat bulk": ours(args, ["--set", "compat=rex", "--bulk"], seed),
+            "suffice rex bulk": ours(args, ["--bulk"], seed),
+        }
+        if repeat == 0:
+            variants["rex-xai 1 thread"] = peer(args, one, seed)
+            variants["suffice compat 1 thread"] = ours(
+                args, ["--set", "compat=rex", "--threads", "1"], seed
+            )
         for name, command in variants.items():
-            if "1 thread" in name and repeat:
-                continue
-            cores = 1 if "1 thread" in name else args.cores
+            single = name.endswith("1 thread")
             masks = folder / f"{name.replace(' ', '-')}-{repeat}.npz"
-            rows = run(command, model, inputs, masks, cores)
-            sufficient = check(model, inputs, masks, {r["name"]: r["target"] for r in rows})
+            chosen = few if single else inputs
+            rows = run(command, model, chosen, masks, 1 if single else args.cores)
+            sufficient = check(model, chosen, masks, {r["name"]: r["target"] for r in rows})
             for row in rows:
                 row["sufficient"] = sufficient[row["name"]]
-            runs[name].append(rows)
-            print(name, repeat, summary([rows]), file=sys.stderr, flush=True)
+            runs.setdefault(name, []).append(rows)
+            print(name, repeat, brief(rows), file=sys.stderr, flush=True)
     result = {
         "model": args.model,
         "photos": args.photos,
@@ -75,6 +83,9 @@ def main() -> int:
         "best_peer_setting": best,
         "summary": {name: summary(r) for name, r in runs.items()},
         "ratios": ratios(runs),
+        "overhead_in_bulk": {
+            name: overhead(r, args.cores) for name, r in runs.items() if name.endswith("bulk")
+        },
         "runs": {name: anonymous(r) for name, r in runs.items()},
     }
     write("versus_rex", result, table(result))
@@ -91,19 +102,26 @@ def prepare(model: str, files: list[Path], path: Path) -> Path:
     return path
 
 
-def peer(args: argparse.Namespace, options: dict[str, int]) -> list[str]:
+def keep_some(inputs: Path, path: Path, count: int) -> Path:
+    """The first photos only."""
+    with np.load(inputs) as arrays:
+        np.savez(path, **{n: arrays[n] for n in arrays.files[:count]})
+    return path
+
+
+def peer(args: argparse.Namespace, options: dict[str, int], seed: int) -> list[str]:
     """Command of the peer's adapter."""
-    command = [args.peer_python, str(PEERS / "rex_xai_run.py"), "--seed", str(args.seed)]
+    command = [args.peer_python, str(PEERS / "rex_xai_run.py"), "--seed", str(seed)]
     for key, value in options.items():
         command += [f"--{key}", str(value)]
     return command
 
 
-def ours(args: argparse.Namespace, options: list[str]) -> list[str]:
+def ours(args: argparse.Namespace, options: list[str], seed: int) -> list[str]:
     """Command of our adapter."""
     threads = [] if "--threads" in options else ["--threads", str(args.cores)]
     script = str(PEERS / "suffice_run.py")
-    return [sys.executable, script, "--seed", str(args.seed), *threads, *options]
+    return [sys.executable, script, "--seed", str(seed), *threads, *options]
 
 
 def run(
@@ -125,22 +143,23 @@ def run(
 
 def sweep(args: argparse.Namespace, model: str, inputs: Path, folder: Path) -> dict[str, int]:
     """The peer's fastest batch and thread setting on a few photos."""
-    with np.load(inputs) as arrays:
-        few = {n: arrays[n] for n in arrays.files[: args.sweep_photos]}
-    np.savez(folder / "few.npz", **few)
+    few = keep_some(inputs, folder / "few.npz", args.sweep_photos)
     timed = []
-    for batch in BATCHES:
-        for torch_threads, ort_threads in THREADS:
-            options = {
-                "batch-size": batch,
-                "torch-threads": torch_threads,
-                "ort-threads": ort_threads,
-            }
-            rows = run(
-                peer(args, options), model, folder / "few.npz", folder / "few-masks.npz", args.cores
-            )
-            timed.append((sum(r["wall"] for r in rows), options))
-            print(f"{timed[-1][0]:7.1f} s  {options}", file=sys.stderr, flush=True)
+    for batch, torch_threads, ort_threads in PEER_SETTINGS:
+        options = {
+            "batch-size": batch,
+            "torch-threads": torch_threads,
+            "ort-threads": ort_threads,
+        }
+        rows = run(
+            peer(args, options, args.seed),
+            model,
+            few,
+            folder / "few-masks.npz",
+            args.cores,
+        )
+        timed.append((sum(r["wall"] for r in rows), options))
+        print(f"{timed[-1][0]:7.1f} s  {options}", file=sys.stderr, flush=True)
     return min(timed, key=lambda t: t[0])[1]
 
 
@@ -178,9 +197,9 @@ def ratios(runs: dict[str, list[list[dict[str, Any]]]]) -> dict[str, Any]:
     """Paired ratios of wall time and evaluations, photo by photo and repeat by repeat."""
     pairs = [
         (mine, theirs)
-        for mine in ("suffice compat", "suffice rex", "suffice rex bulk")
+        for mine in ("suffice compat", "suffice compat bulk", "suffice rex bulk")
         for theirs in ("rex-xai as it comes", "rex-xai best")
-    ] + [("suffice rex 1 thread", "rex-xai 1 thread")]
+    ] + [("suffice compat 1 thread", "rex-xai 1 thread")]
     result = {}
     for mine, theirs in pairs:
         both = [
@@ -190,8 +209,27 @@ def ratios(runs: dict[str, list[list[dict[str, Any]]]]) -> dict[str, Any]:
         ]
         result[f"{mine} / {theirs}"] = {
             key: spread([a[key] / b[key] for a, b in both]) for key in ("wall", "evaluations")
-        } | {"total_wall": sum(a["wall"] for a, _ in both) / sum(b["wall"] for _, b in both)}
+        } | {
+            f"total_{key}": sum(a[key] for a, _ in both) / sum(b[key] for _, b in both)
+            for key in ("wall", "evaluations")
+        }
     return result
+
+
+def brief(rows: list[dict[str, Any]]) -> str:
+    """One line of progress."""
+    wall, evaluations = (np.array([r[k] for r in rows]) for k in ("wall", "evaluations"))
+    good = sum(r["sufficient"] for r in rows)
+    return (
+        f"{wall.mean():.2f} s a photo, {evaluations.mean():.0f} evaluations, "
+        f"{1e3 * wall.sum() / evaluations.sum():.2f} ms an evaluation, {good} sufficient"
+    )
+
+
+def overhead(runs: list[list[dict[str, Any]]], sessions: int) -> float:
+    """1 - time inside the model / (sessions x wall), DESIGN.md 9."""
+    rows = [r for rows in runs for r in rows]
+    return 1.0 - sum(r["model"] for r in rows) / (sessions * sum(r["wall"] for r in rows))
 
 
 def anonymous(runs: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
@@ -206,7 +244,7 @@ def table(result: dict[str, Any]) -> str:
     """Markdown for people."""
     lines = [
         (
-            f"{result['model']}, {result['photos']} photos, {result['repeats']} repeats, seed "
+            f"{result['model']}, {result['photos']} photos, {result['repeats']} repeats, seeds from "
             f"{result['seed']}; medians. Best setting of rex-xai: {result['best_peer_setting']}"
         ),
         "",
@@ -221,12 +259,17 @@ def table(result: dict[str, Any]) -> str:
             f"| {100 * s['area']['median']:.2f} | {s['peak_mb']:.0f} "
             f"| {s['sufficient']}/{s['sets']} |"
         )
-    lines += ["", "| paired ratio | wall (median) | wall (sum) | evaluations (median) |"]
-    lines += ["|---|---|---|---|"]
+    lines += ["", "| paired ratio | wall (median) | wall (sum) | evaluations (median) | (sum) |"]
+    lines += ["|---|---|---|---|---|"]
     lines += [
         f"| {name} | {r['wall']['median']:.3f} | {r['total_wall']:.3f} "
-        f"| {r['evaluations']['median']:.3f} |"
+        f"| {r['evaluations']['median']:.3f} | {r['total_evaluations']:.3f} |"
         for name, r in result["ratios"].items()
+    ]
+    lines += [""]
+    lines += [
+        f"Overhead of the engine, {name}: {100 * value:.1f} % of two sessions' time."
+        for name, value in result["overhead_in_bulk"].items()
     ]
     return "\n".join(lines)
 

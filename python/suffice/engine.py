@@ -27,6 +27,7 @@ from suffice.subject import Subject
 from suffice.track import Answer, Question, Track, grow, outcomes_of
 from suffice.types import Decisions, PackedMasks, Scores
 
+MAX_JOB_ROWS = 16
 GROW_CHUNK = 10
 GROW_STEPS = 16
 
@@ -130,7 +131,7 @@ class Engine:
             self._probe = self.evaluator.measure(question.image, question.baselines[0])
         batch = np.concatenate([question.image[None], question.baselines])
         began = time.perf_counter()
-        scores = np.concatenate([self.evaluator.scores(row[None]) for row in batch])
+        scores = np.concatenate([self.evaluator.one(row) for row in batch])
         track.model_seconds += time.perf_counter() - began
         try:
             target = question.target
@@ -281,11 +282,10 @@ class _Run:
             self._submit(pool, [(track, slice(0))], "begin", self.engine.begin, track)
 
     def _hand_out(self, pool: ThreadPoolExecutor) -> None:
-        size = self.engine.evaluator.batch_size
         while len(self.jobs) < self.limit:
             spans: list[Span] = []
             parts: list[tuple[Track, slice]] = []
-            room = size
+            room = self._job_size()
             for track in self.live:
                 while room and (taken := track.take(room)) is not None:
                     spans.append(taken[0])
@@ -296,6 +296,16 @@ class _Run:
             if not spans:
                 return
             self._submit(pool, parts, "batch", self.engine.evaluator.run, spans)
+
+    def _job_size(self) -> int:
+        """Rows of the next job: several batches while much waits, one towards a round's end.
+
+        Long jobs spare the scheduler, short ones keep workers from waiting for the last one.
+        """
+        batch = self.engine.evaluator.batch_size
+        waiting = sum(track.waiting() for track in self.live)
+        batches = min(MAX_JOB_ROWS, waiting // self.limit) // batch
+        return batch * max(1, batches)
 
     def _submit(
         self,

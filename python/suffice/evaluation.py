@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -61,6 +61,7 @@ class Judged:
     rechecked: int = 0
     error: Exception | None = None
     model_seconds: float = 0.0
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,14 @@ class Probe:
 _PROBES: weakref.WeakKeyDictionary[Classifier, dict[int, Probe]] = weakref.WeakKeyDictionary()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Filled:
+    """A batch of which the first `rows` are composites and the rest is padding."""
+
+    batch: Batch
+    rows: int
+
+
 class Evaluator:
     """Runs batches of spans through one classifier.
 
@@ -104,38 +113,60 @@ class Evaluator:
         self.probe = Probe(invariant=True, noise=0.0)
         self._local = threading.local()
 
-    def scores(self, batch: Batch) -> Scores:
-        """Scores of ready composites, their shape checked."""
+    def scores(self, filled: _Filled) -> Scores:
+        """Scores of the composites in a batch, their shape checked."""
+        batch = filled.batch
         scores = self.classifier(batch)
         if scores.shape != (len(batch), self.classifier.n_classes):
             raise ScoresError(
                 f"expected scores [{len(batch)}, {self.classifier.n_classes}] from "
                 f"{self.classifier.name}, got {list(scores.shape)}"
             )
-        return scores
+        return scores[: filled.rows]
+
+    def one(self, composite: FloatImage) -> Scores:
+        """Scores ``[1, K]`` of one composite at batch 1."""
+        return self.scores(_Filled(composite[None], 1))
 
     def run(self, spans: Sequence[Span]) -> list[Judged]:
-        """Evaluate one batch; an error concerns only the spans it came from."""
-        rows = sum(len(s) for s in spans)
-        buffer = self._buffer()
-        start = 0
-        for span in spans:
-            stop = start + len(span)
-            _native.compose(span.image, span.baseline, span.masks, out=buffer[start:stop])
-            start = stop
-        began = time.perf_counter()
+        """Evaluate spans in batches, in order; an error concerns only the spans it came from."""
+        scores: list[Scores] = []
+        calls = [0] * len(spans)
+        seconds = 0.0
         try:
-            scores = self.scores(buffer if self._padded() else buffer[:rows])[:rows]
+            for batch in self._batches(spans, calls):
+                began = time.perf_counter()
+                scores.append(self.scores(batch))
+                seconds += time.perf_counter() - began
         except Exception as error:
             return [_failed(len(s), error) for s in spans]
-        seconds = time.perf_counter() - began
+        everything = np.concatenate(scores)
         judged, start = [], 0
-        for span in spans:
+        for span, n_calls in zip(spans, calls, strict=True):
             stop = start + len(span)
-            share = seconds * len(span) / rows
-            judged.append(self._judge(span, scores[start:stop], buffer[start:stop], share))
+            share = seconds * len(span) / len(everything)
+            judged.append(self._judge(span, everything[start:stop], n_calls, share))
             start = stop
         return judged
+
+    def _batches(self, spans: Sequence[Span], calls: list[int]) -> Iterator[_Filled]:
+        """Compose the spans into this thread's buffer, one batch at a time."""
+        buffer = self._buffer()
+        filled = 0
+        for number, span in enumerate(spans):
+            start = 0
+            while start < len(span):
+                take = min(len(span) - start, self.batch_size - filled)
+                out = buffer[filled : filled + take]
+                masks = span.masks[start : start + take]
+                _native.compose(span.image, span.baseline, masks, out=out)
+                calls[number] += 1
+                start, filled = start + take, filled + take
+                if filled == self.batch_size:
+                    yield _Filled(buffer, filled)
+                    filled = 0
+        if filled:
+            yield _Filled(buffer if self._padded() else buffer[:filled], filled)
 
     def measure(self, image: FloatImage, baseline: FloatImage) -> Probe:
         """Probe the classifier once per batch size; later calls answer from memory."""
@@ -163,7 +194,7 @@ class Evaluator:
         noise = max(noise, float(np.abs(full[:-1] - short)[np.isfinite(short)].max(initial=0.0)))
         return Probe(invariant=same, noise=noise)
 
-    def _judge(self, span: Span, scores: Scores, composites: Batch, seconds: float) -> Judged:
+    def _judge(self, span: Span, scores: Scores, calls: int, seconds: float) -> Judged:
         try:
             decisions = self._decide(span, scores)
             margin, passes = _apply(span, decisions)
@@ -172,15 +203,14 @@ class Evaluator:
                 narrow = np.minimum(np.abs(margin), np.abs(decisions.lead)) < self.probe.eps
                 rechecked = int(narrow.sum())
                 if rechecked:
-                    scores = scores.copy()
-                    for i in np.flatnonzero(narrow).tolist():
-                        scores[i] = self.classifier(composites[i : i + 1])[0]
+                    for row in np.flatnonzero(narrow).tolist():
+                        scores[row] = self.classifier(_composite(span, row)[None])[0]
                     decisions = self._decide(span, scores)
                     margin, passes = _apply(span, decisions)
-            return Judged(decisions, margin, passes, rechecked, None, seconds)
+            return Judged(decisions, margin, passes, rechecked, None, seconds, calls)
         except ScoresError as error:
             if error.row is not None:
-                error.composite = composites[error.row].copy()
+                error.composite = _composite(span, error.row)
             return _failed(len(span), error)
         except Exception as error:
             return _failed(len(span), error)
@@ -198,6 +228,14 @@ class Evaluator:
             shape = (self.batch_size, *self.classifier.input_shape)
             buffer = self._local.buffer = np.zeros(shape, np.float32)
         return buffer
+
+
+def _composite(span: Span, row: int) -> FloatImage:
+    masks = span.masks[row : row + 1]
+    out = np.empty((1, *span.image.shape), np.float32)
+    _native.compose(span.image, span.baseline, masks, out=out)
+    composite: FloatImage = out[0]
+    return composite
 
 
 def _apply(

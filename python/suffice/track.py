@@ -167,6 +167,10 @@ class Track:
             missing=len(new),
         )
 
+    def waiting(self) -> int:
+        """Composites of the round that are still to be handed out."""
+        return 0 if self.round is None else len(self.round.new_masks) - self.round.handed_out
+
     def take(self, limit: int) -> tuple[Span, slice] | None:
         """Hand out up to `limit` composites that share a baseline; None when none is left."""
         r, subject = self.round, self.subject
@@ -191,7 +195,7 @@ class Track:
         assert self.round is not None
         self.round.missing -= where.stop - where.start
         self.rechecks += judged.rechecked
-        self.calls += 1
+        self.calls += judged.calls
         self.model_seconds += judged.model_seconds
         if judged.error is not None:
             self.error = self.error or judged.error
