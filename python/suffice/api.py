@@ -3,51 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Literal, Self, cast, overload
 
 import numpy as np
-import numpy.typing as npt
 
-from suffice import _native
 from suffice.certificate import Certificate, certify
 from suffice.criterion import Criterion
 from suffice.engine import Engine, Failure, RunSettings
-from suffice.errors import ImageError, InputError, SettingsError
-from suffice.explanation import FORMAT, Explanation, Explanations
+from suffice.errors import InputError, SettingsError
+from suffice.explanation import Explanation, Explanations
 from suffice.methods import get_method
 from suffice.methods.base import Method
 from suffice.models.base import Classifier
-from suffice.models.baselines import Baseline, make_baseline
 from suffice.models.factory import as_classifier
-from suffice.models.images import Photo, load_image
 from suffice.models.labels import read_labels
-from suffice.subject import image_key
-from suffice.track import Answer, Question
-from suffice.types import FloatImage, JsonObject
-
-ImageLike = Any
-"""A path, PIL image or uint8 array (a photo, preprocessed), or float32 ``[C, H, W]``."""
-
-BaselineLike = Any
-"""A specification of `suffice.models.baselines`, a path or a float32 ``[C, H, W]`` array."""
+from suffice.prepare import BaselineLike, ImageLike, Prepared, name_of, prepare, spec_of
+from suffice.record import make_explanation
+from suffice.track import Question
 
 DEFAULT_METHOD = "rex"
 VERIFY_EPS = 1e-3
-
-
-@dataclasses.dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """An image ready to be asked about, with what its record needs."""
-
-    x: FloatImage
-    key: int
-    info: JsonObject
-    picture: npt.NDArray[np.uint8] | None
-    baselines: list[Baseline]
 
 
 @overload
@@ -198,14 +175,14 @@ def _stream(
 ) -> Iterator[Explanation | Failure]:
     """Feed images to the engine and make explanations of its answers."""
     clf, seed = engine.classifier, engine.settings.seed
-    prepared: dict[int, _Prepared] = {}
+    prepared: dict[int, Prepared] = {}
 
     def questions() -> Iterator[Question | Failure]:
         for index, image in enumerate(images):
             try:
-                ready = prepared[index] = _prepare(clf, image, specs, seed, index)
+                ready = prepared[index] = prepare(clf, image, specs, seed, index)
             except Exception as error:
-                yield Failure(index, _name_of(image, index), error)
+                yield Failure(index, name_of(image, index), error)
                 continue
             yield Question(
                 index=index,
@@ -226,7 +203,7 @@ def _stream(
                 yield item
             else:
                 ready = prepared.pop(item.question.index)
-                yield _explanation(clf, engine.method, item, ready, labels)
+                yield make_explanation(clf, engine.method, item, ready, labels)
 
 
 def verify(
@@ -258,7 +235,7 @@ def verify(
     clf = as_classifier(classifier, **model_options)
     record = explanation.record
     stored = record["reference"]["baselines"]
-    ready = _prepare(clf, image, [_spec(b) for b in stored], explanation.seed, 0)
+    ready = prepare(clf, image, [spec_of(b) for b in stored], explanation.seed, 0)
     if ready.x.shape[1:] != explanation.mask.shape:
         raise InputError(
             f"the set is {list(explanation.mask.shape)} pixels, the model's input is "
@@ -281,9 +258,6 @@ def verify(
     if any(s["sha256"] != b.sha256 for s, b in zip(stored, ready.baselines, strict=True)):
         notes.append("a baseline differs from the one recorded")
     return dataclasses.replace(certificate, notes=notes)
-
-
-# -- preparing ------------------------------------------------------------------------------------
 
 
 def _check(
@@ -312,144 +286,6 @@ def _check(
         raise SettingsError(f"seed must be an unsigned 64-bit number, got {seed}")
     if batch_size != "auto" and (not isinstance(batch_size, int) or batch_size < 1):
         raise SettingsError(f"batch_size must be 'auto' or a positive number, got {batch_size!r}")
-
-
-def _prepare(
-    clf: Classifier, image: ImageLike, specs: Sequence[BaselineLike], seed: int, index: int
-) -> _Prepared:
-    if isinstance(image, np.ndarray) and image.dtype == np.float32 and image.ndim == 3:
-        x = np.ascontiguousarray(image)
-        key = image_key(x)
-        digest = _sha256(x)
-        info: JsonObject = {
-            "name": f"array-{index}",
-            "sha256": digest,
-            "size": [x.shape[2], x.shape[1]],
-            "crop_box": [0.0, 0.0, float(x.shape[2]), float(x.shape[1])],
-        }
-    else:
-        photo = image if isinstance(image, Photo) else load_image(image)
-        if clf.preprocess is None:
-            raise InputError(
-                f"{clf.name} states no preprocessing and it is never guessed: give preprocess= "
-                "(or --preprocess, --size, --mean, --std), or pass float32 [C, H, W] arrays"
-            )
-        x, crop_box = clf.preprocess.apply(photo)
-        key = photo.key
-        info = {
-            "name": photo.name or f"image-{index}",
-            "sha256": photo.sha256,
-            "size": list(photo.size),
-            "crop_box": list(crop_box),
-        }
-    if x.shape != tuple(clf.input_shape):
-        raise ImageError(
-            f"{info['name']}: expected an input {list(clf.input_shape)} for {clf.name}, "
-            f"got {list(x.shape)}"
-        )
-    if not np.isfinite(x).all():
-        raise ImageError(f"{info['name']}: the image holds values that are not finite")
-    baselines = [make_baseline(s, x, clf.preprocess, seed, key) for s in specs]
-    picture = None if clf.preprocess is None else clf.preprocess.denormalise(x)
-    return _Prepared(x, key, info, picture, baselines)
-
-
-def _sha256(x: FloatImage) -> str:
-    return hashlib.sha256(x.tobytes()).hexdigest()
-
-
-def _name_of(image: ImageLike, index: int) -> str:
-    return os.fspath(image) if isinstance(image, (str, Path)) else f"image-{index}"
-
-
-def _spec(stored: JsonObject) -> str:
-    """The specification a recorded baseline was made from."""
-    return cast(str, stored["parameters"].get("spec", stored["kind"]))
-
-
-# -- recording ------------------------------------------------------------------------------------
-
-
-def _explanation(
-    clf: Classifier,
-    method: Method,
-    answer: Answer,
-    ready: _Prepared,
-    labels: Sequence[str] | None,
-) -> Explanation:
-    subject, result = answer.subject, answer.result
-    shape = subject.shape
-    masks = _native.unpack(answer.masks, shape)
-    pixels = masks.sum(axis=(1, 2))
-    certificates = [None if c is None else c.to_dict() for c in answer.certificates]
-    sets = [
-        {"pixels": int(n), "area": float(n / (shape[0] * shape[1])), "certificate": c}
-        for n, c in zip(pixels, certificates, strict=True)
-    ]
-    first = sets[0] if sets else {"pixels": 0, "area": None, "certificate": None}
-    label = labels[subject.target] if labels and subject.target < len(labels) else None
-    record: JsonObject = {
-        "format": FORMAT,
-        "status": answer.status,
-        "reason": answer.reason,
-        "image": ready.info,
-        "model": {"name": clf.name, "sha256": clf.fingerprint},
-        "input_shape": list(clf.input_shape),
-        "preprocess": None if clf.preprocess is None else clf.preprocess.to_dict(),
-        "output_kind": clf.output,
-        "target": subject.target,
-        "target_label": label,
-        "reference": {
-            "confidence": subject.reference_confidence,
-            "top1": int(subject.reference.top1[0]),
-            "baselines": [_baseline_record(b) for b in ready.baselines],
-        },
-        "method": {"name": method.name, "version": method.version, "settings": method.settings()},
-        "criterion": str(subject.criterion),
-        "grain": subject.grain,
-        "seed": subject.seed,
-        "pixels": first["pixels"],
-        "area": first["area"],
-        "sets": sets,
-        **answer.counts,
-        "seconds": answer.seconds,
-        "certificate": first["certificate"],
-        "trace": answer.trace,
-        "details": result.details or {},
-    }
-    _fill_baselines(record, subject.empty.top1, subject.empty.confidence)
-    extra = {
-        name: _native.unpack(packed[None], shape)[0]
-        for name, packed in (result.extra_masks or {}).items()
-    }
-    return Explanation(
-        record,
-        masks,
-        result.responsibility,
-        extra or None,
-        ready.picture,
-        answer.question.index,
-    )
-
-
-def _baseline_record(baseline: Baseline) -> JsonObject:
-    return {
-        "kind": baseline.kind,
-        "parameters": baseline.parameters,
-        "sha256": baseline.sha256,
-    }
-
-
-def _fill_baselines(record: JsonObject, top1: Any, confidence: Any) -> None:
-    """Add what the model says of each baseline alone: from the certificate where there is one."""
-    certificate = record["certificate"]
-    for i, entry in enumerate(record["reference"]["baselines"]):
-        if certificate is not None:
-            entry["top1"] = certificate["baselines"][i]["empty_top1"]
-            entry["confidence"] = certificate["baselines"][i]["empty_confidence"]
-        else:
-            entry["top1"] = int(top1[0])
-            entry["confidence"] = float(confidence[0])
 
 
 class _Progress:

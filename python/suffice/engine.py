@@ -180,6 +180,7 @@ class Engine:
         return Answer(
             question=track.question,
             subject=subject,
+            empties=track.empties,
             status=status,
             reason=reason,
             masks=masks,

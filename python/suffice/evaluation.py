@@ -122,7 +122,8 @@ class Evaluator:
                 f"expected scores [{len(batch)}, {self.classifier.n_classes}] from "
                 f"{self.classifier.name}, got {list(scores.shape)}"
             )
-        return scores[: filled.rows]
+        # A copy: the classifier may give out the same array at every call.
+        return np.array(scores[: filled.rows], np.float32)
 
     def one(self, composite: FloatImage) -> Scores:
         """Scores ``[1, K]`` of one composite at batch 1."""
@@ -139,7 +140,10 @@ class Evaluator:
                 scores.append(self.scores(batch))
                 seconds += time.perf_counter() - began
         except Exception as error:
-            return [_failed(len(s), error) for s in spans]
+            if len(spans) == 1:
+                return [_failed(len(spans[0]), error)]
+            # One image's composites broke the model: find out whose, by running each span alone.
+            return [self.run([span])[0] for span in spans]
         everything = np.concatenate(scores)
         judged, start = [], 0
         for span, n_calls in zip(spans, calls, strict=True):

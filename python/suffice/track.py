@@ -54,10 +54,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """How the engine's work on one question ended; `suffice.api` makes an Explanation of it."""
+    """How the engine's work on one question ended; `suffice.record` makes an Explanation of it."""
 
     question: Question
     subject: Subject
+    empties: list[Outcomes]
     status: Status
     reason: str
     masks: PackedMasks
@@ -100,6 +101,7 @@ class Track:
     rechecks: int = 0
     calls: int = 0
     model_seconds: float = 0.0
+    empties: list[Outcomes] = field(default_factory=list)  # f(b) of each baseline
     trace: list[list[float]] = field(default_factory=list)
     error: Exception | None = None
     over_budget: bool = False
@@ -119,6 +121,7 @@ class Track:
         for b, empty in enumerate(empties):
             self._put(_keys(full, b)[0], reference)
             self._put(_keys(none, b)[0], empty)
+        self.empties = empties
         self.evaluations = 1 + len(empties)
         if reference.passes[0]:
             self._improve(full, int(np.prod(shape)), 1)

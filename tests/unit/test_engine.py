@@ -206,6 +206,40 @@ def test_nan_in_the_middle_of_a_search_fails_only_that_image() -> None:
     assert [type(i).__name__ for i in items] == ["Failure", "Explanation", "Failure"]
 
 
+def test_a_model_that_breaks_on_one_image_leaves_the_others_alone() -> None:
+    def fragile(batch: np.ndarray) -> np.ndarray:
+        if ((batch == 2.0).any(axis=(1, 2, 3)) & (batch.sum(axis=(1, 2, 3)) < 10)).any():
+            raise ArithmeticError("can't be")
+        return AND(batch)
+
+    good, bad = toy.ones(*SHAPE), toy.ones(*SHAPE)
+    bad[0, 2, 2] = 2.0
+    method = Scripted(rounds=(((3,), (16,), (0, 1)), ((0, 41),)))
+    items = list(
+        suffice.explain_stream(
+            classifier(fragile), [good, bad, good], method=method, on_error="yield", batch_size=9
+        )
+    )
+    assert [type(i).__name__ for i in items] == ["Explanation", "Failure", "Explanation"]
+    assert isinstance(items[1].error, ArithmeticError)
+
+
+def test_a_classifier_may_give_out_the_same_array_at_every_call() -> None:
+    class Reusing(CallableClassifier):
+        memory = np.zeros((64, 2), np.float32)
+
+        def __call__(self, batch: np.ndarray) -> np.ndarray:
+            out = self.memory[: len(batch)]
+            out[:] = super().__call__(batch)
+            return out
+
+    rounds = ((*((k,) for k in range(20)), (0, 41), *((k, 5) for k in range(6, 30))),)
+    plain = explain(AND, rounds, batch_size=2)
+    clf = Reusing(AND, input_shape=(1, *SHAPE), n_classes=2)
+    reused = suffice.explain(clf, toy.ones(*SHAPE), method=Scripted(rounds=rounds), batch_size=2)
+    assert reused.pixels == plain.pixels == 2
+
+
 def test_stopping_keeps_what_is_done() -> None:
     seen: list = []
     images = [toy.ones(*SHAPE)] * 50

@@ -7,6 +7,7 @@ any search runs on any backend, is tested with a fake classifier, and shares bat
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -110,7 +111,7 @@ class RoundSearch:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(ABC):
     """Base of all methods: a frozen dataclass whose fields are the settings.
 
     Sub-classes set ``name`` and ``version`` and implement `make_search`. ``version`` changes
@@ -120,9 +121,9 @@ class Method:
     name: ClassVar[str]
     version: ClassVar[str]
 
+    @abstractmethod
     def make_search(self, subject: Subject) -> Search:
         """Start a search for one subject."""
-        raise NotImplementedError
 
     def settings(self) -> JsonObject:
         """All settings as JSON types."""
