@@ -1,3 +1,6 @@
+#include <tuple>
+#include <utility>
+
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "core/packed_mask.h"
@@ -83,8 +86,9 @@ Array<std::int32_t> hausdorff_matrix(const Array<std::uint64_t>& packed, py::ssi
   return matrix;
 }
 
-py::tuple label_components(const Array<std::uint64_t>& packed, py::ssize_t height,
-                           py::ssize_t width, bool corners, py::ssize_t threads) {
+std::tuple<Array<std::int32_t>, Array<std::int32_t>> label_components(
+    const Array<std::uint64_t>& packed, py::ssize_t height, py::ssize_t width, bool corners,
+    py::ssize_t threads) {
   auto labels = make_array<std::int32_t>({packed.shape(0), height, width});
   auto counts = make_array<std::int32_t>({packed.shape(0)});
   const auto from = in(packed);
@@ -96,7 +100,7 @@ py::tuple label_components(const Array<std::uint64_t>& packed, py::ssize_t heigh
     py::gil_scoped_release release;
     components(from, shape, neighbours, to_size(threads), to_labels, to_counts);
   }
-  return py::make_tuple(std::move(labels), std::move(counts));
+  return {std::move(labels), std::move(counts)};
 }
 
 }  // namespace

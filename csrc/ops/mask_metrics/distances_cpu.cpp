@@ -135,9 +135,9 @@ void squared_distances(Span<const Word> masks, Shape shape, std::size_t threads,
 void directed_hausdorff(Span<const Word> masks, Shape shape, double percent, std::size_t threads,
                         Span<std::int32_t> out) {
   expect_fit(masks, shape);
-  SUFFICE_EXPECT(percent > 0.0 && percent <= 100.0,
-                 "directed_hausdorff: percent is " + std::to_string(percent) +
-                     ", expected above 0 and at most 100");
+  SUFFICE_EXPECT(percent > 0.0 && percent <= 100.0, "directed_hausdorff: percent is " +
+                                                        std::to_string(percent) +
+                                                        ", expected above 0 and at most 100");
   const std::size_t n_words = words_for(shape.pixels());
   const std::size_t n_masks = masks.size() / n_words;
   SUFFICE_EXPECT(out.size() == n_masks * n_masks, "directed_hausdorff: out is not masks x masks");
