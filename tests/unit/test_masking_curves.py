@@ -297,6 +297,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"batch_size": 0}, "batch_size must be"),
     ({"baseline": ["zero", "mean"]}, "one baseline"),
     ({"target": 4}, "target 4 is out of range"),
+    ({"target": [1.5]}, "target 1.5 is out of range"),
+    ({"target": "cat"}, "expected targets for 1 images, one each, got 3"),
     ({"target": [1, 2]}, "expected targets for 1 images, one each, got 2"),
     ({"rankings": np.zeros((5, 4))}, r"model's grid, \[4, 5\], got \[5, 4\]"),
     ({"rankings": np.full(SHAPE, np.nan)}, "rank nothing"),

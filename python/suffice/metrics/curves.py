@@ -358,7 +358,7 @@ def _targets(clf: Classifier, target: Any, ranked: list[Any]) -> list[int | None
     for t in settled:
         if t is None and clf.output == "multilabel":
             raise SettingsError("a multilabel model needs a target")
-        if t is not None and not 0 <= t < clf.n_classes:
+        if t is not None and not (isinstance(t, (int, np.integer)) and 0 <= t < clf.n_classes):
             raise SettingsError(
                 f"target {t} is out of range: {clf.name} has classes 0 to {clf.n_classes - 1}"
             )
