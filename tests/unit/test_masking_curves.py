@@ -276,6 +276,15 @@ def test_accuracy_between_steps_is_that_of_the_last_one() -> None:
     np.testing.assert_array_equal(found.accuracy, [0, 0, 0, 0, 0.5, 1, 1, 1, 1, 1, 1])
 
 
+def test_shares_that_floating_point_makes_a_hair_too_small() -> None:
+    assert 0.29 * 100 < 29
+    shares = np.arange(101) / 100
+    curve = MaskingCurve(
+        "insertion", "", 1, np.arange(101), shares, shares, np.arange(101) >= 29, 1.0, 101
+    )
+    assert metrics.accuracy_curve([curve], [0.28, 0.29]).accuracy.tolist() == [0.0, 1.0]
+
+
 def test_what_accuracy_refuses() -> None:
     clf = linear_classifier()
     pair = [CURVES[kind](clf, images(1)[0], RAMP, steps=2) for kind in CURVES]

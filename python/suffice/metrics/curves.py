@@ -349,6 +349,7 @@ def _one_each(what: str, values: Any, n: int) -> list[ImageLike]:
 
 def _targets(clf: Classifier, target: Any, ranked: list[Any]) -> list[int | None]:
     """The target of every image; that of an explanation where none is given."""
+    targets: list[Any]
     if target is None or isinstance(target, (int, np.integer)):
         targets = [target] * len(ranked)
     else:
