@@ -1,3 +1,6 @@
+#include <tuple>
+#include <utility>
+
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
 #include "core/packed_mask.h"
@@ -61,6 +64,45 @@ Array<double> dice_matrix(const Array<std::uint64_t>& packed) {
   return matrix;
 }
 
+Array<std::int32_t> distances(const Array<std::uint64_t>& packed, py::ssize_t height,
+                              py::ssize_t width, py::ssize_t threads) {
+  auto squares = make_array<std::int32_t>({packed.shape(0), height, width});
+  const auto from = in(packed);
+  const auto to = out(squares);
+  const Shape shape = to_shape(height, width);
+  py::gil_scoped_release release;
+  squared_distances(from, shape, to_size(threads), to);
+  return squares;
+}
+
+Array<std::int32_t> hausdorff_matrix(const Array<std::uint64_t>& packed, py::ssize_t height,
+                                     py::ssize_t width, double percent, py::ssize_t threads) {
+  auto matrix = make_array<std::int32_t>({packed.shape(0), packed.shape(0)});
+  const auto from = in(packed);
+  const auto to = out(matrix);
+  const Shape shape = to_shape(height, width);
+  py::gil_scoped_release release;
+  directed_hausdorff(from, shape, percent, to_size(threads), to);
+  return matrix;
+}
+
+std::tuple<Array<std::int32_t>, Array<std::int32_t>> label_components(
+    const Array<std::uint64_t>& packed, py::ssize_t height, py::ssize_t width, bool corners,
+    py::ssize_t threads) {
+  auto labels = make_array<std::int32_t>({packed.shape(0), height, width});
+  auto counts = make_array<std::int32_t>({packed.shape(0)});
+  const auto from = in(packed);
+  const auto to_labels = out(labels);
+  const auto to_counts = out(counts);
+  const Shape shape = to_shape(height, width);
+  const Neighbours neighbours = corners ? Neighbours::kEight : Neighbours::kFour;
+  {
+    py::gil_scoped_release release;
+    components(from, shape, neighbours, to_size(threads), to_labels, to_counts);
+  }
+  return {std::move(labels), std::move(counts)};
+}
+
 }  // namespace
 
 void bind_masks(py::module_& m) {
@@ -73,6 +115,15 @@ void bind_masks(py::module_& m) {
   m.def("hash_masks", &digest, py::arg("packed").noconvert(), "128-bit hashes, uint64 [M, 2]");
   m.def("dice", &dice_matrix, py::arg("packed").noconvert(),
         "Dice coefficient of every pair, float64 [M, M]");
+  m.def("squared_distances", &distances, py::arg("packed").noconvert(), py::arg("height"),
+        py::arg("width"), py::arg("threads"),
+        "squared distance of each pixel to the nearest kept one, int32 [M, H, W]; -1: none is");
+  m.def("directed_hausdorff", &hausdorff_matrix, py::arg("packed").noconvert(), py::arg("height"),
+        py::arg("width"), py::arg("percent"), py::arg("threads"),
+        "squared directed Hausdorff distances, int32 [M, M]; -1: to an empty mask");
+  m.def("components", &label_components, py::arg("packed").noconvert(), py::arg("height"),
+        py::arg("width"), py::arg("corners"), py::arg("threads"),
+        "(labels int32 [M, H, W], counts int32 [M])");
 }
 
 }  // namespace suffice

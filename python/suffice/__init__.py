@@ -33,6 +33,7 @@ _NAMES = {
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
     "methods": "suffice.methods",
+    "metrics": "suffice.metrics",
     "build_info": "suffice.info",
     "errors": "suffice.errors",
     "plot": "suffice.plot",
@@ -40,6 +41,7 @@ _NAMES = {
 
 if TYPE_CHECKING:
     from suffice import errors as errors
+    from suffice import metrics as metrics
     from suffice import plot as plot
     from suffice.api import explain as explain
     from suffice.api import explain_stream as explain_stream

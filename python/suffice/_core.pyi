@@ -19,10 +19,12 @@ __all__: list[str] = [
     "RexSurvivors",
     "accumulate",
     "build_info",
+    "components",
     "compose",
     "count_masks",
     "decide",
     "dice",
+    "directed_hausdorff",
     "grid_labels",
     "hash_masks",
     "masks_from_boxes",
@@ -31,6 +33,7 @@ __all__: list[str] = [
     "philox4x64",
     "prefix_masks",
     "rank",
+    "squared_distances",
     "tile_labels",
     "unpack_masks",
 ]
@@ -358,6 +361,17 @@ def build_info() -> dict[str, typing.Any]:
     What was compiled in: compiler, standard, cuda (bool), sanitize (text, may be empty)
     """
 
+def components(
+    packed: numpy.typing.NDArray[numpy.uint64],
+    height: typing.SupportsInt | typing.SupportsIndex,
+    width: typing.SupportsInt | typing.SupportsIndex,
+    corners: bool,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]:
+    """
+    (labels int32 [M, H, W], counts int32 [M])
+    """
+
 def compose(
     image: numpy.typing.NDArray[numpy.float32],
     baseline: numpy.typing.NDArray[numpy.float32],
@@ -394,6 +408,17 @@ def decide(
 def dice(packed: numpy.typing.NDArray[numpy.uint64]) -> numpy.typing.NDArray[numpy.float64]:
     """
     Dice coefficient of every pair, float64 [M, M]
+    """
+
+def directed_hausdorff(
+    packed: numpy.typing.NDArray[numpy.uint64],
+    height: typing.SupportsInt | typing.SupportsIndex,
+    width: typing.SupportsInt | typing.SupportsIndex,
+    percent: typing.SupportsFloat | typing.SupportsIndex,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.int32]:
+    """
+    squared directed Hausdorff distances, int32 [M, M]; -1: to an empty mask
     """
 
 def grid_labels(
@@ -458,6 +483,16 @@ def rank(
 ) -> numpy.typing.NDArray[numpy.int32]:
     """
     values float32 -> pixel indices int32 [P] by falling value
+    """
+
+def squared_distances(
+    packed: numpy.typing.NDArray[numpy.uint64],
+    height: typing.SupportsInt | typing.SupportsIndex,
+    width: typing.SupportsInt | typing.SupportsIndex,
+    threads: typing.SupportsInt | typing.SupportsIndex,
+) -> numpy.typing.NDArray[numpy.int32]:
+    """
+    squared distance of each pixel to the nearest kept one, int32 [M, H, W]; -1: none is
     """
 
 def tile_labels(

@@ -120,6 +120,106 @@ def dice(packed: PackedMasks) -> npt.NDArray[np.float64]:
     return _core.dice(_packed(packed))
 
 
+def squared_distances(
+    packed: PackedMasks, shape: tuple[int, int], threads: int = 1
+) -> npt.NDArray[np.int32]:
+    """Exact squared Euclidean distance of every pixel to the nearest kept one.
+
+    Parameters
+    ----------
+    packed : uint64 [M, words]
+    shape : (H, W)
+        ``H * H + W * W`` below 2**31.
+    threads : int
+        Masks are shared among so many threads; changes no bit.
+
+    Returns
+    -------
+    int32 [M, H, W]
+        In pixels squared; -1 everywhere where a mask keeps no pixel.
+
+    Raises
+    ------
+    ValueError
+        If the image is too large for 32-bit squares.
+
+    Source
+    ------
+    Meijster, Roerdink, Hesselink: A general algorithm for computing distance transforms in linear
+    time (2000), in integers.
+    """
+    height, width = _shape(shape)
+    packed = _packed(packed, height * width)
+    return _core.squared_distances(packed, height, width, _at_least_one("threads", threads))
+
+
+def directed_hausdorff(
+    packed: PackedMasks, shape: tuple[int, int], percent: float = 100.0, threads: int = 1
+) -> npt.NDArray[np.int32]:
+    """Squared directed Hausdorff distance from every mask to every other.
+
+    Parameters
+    ----------
+    packed : uint64 [M, words]
+    shape : (H, W)
+        ``H * H + W * W`` below 2**31.
+    percent : float
+        Above 0, at most 100: the share of pixels that must be within the distance.
+    threads : int
+        Masks are shared among so many threads; changes no bit.
+
+    Returns
+    -------
+    int32 [M, M]
+        Element ``(a, b)``: the value of rank ``ceil(|a| * percent / 100)`` among the squared
+        distances of the pixels of ``a`` to ``b``. 0 where ``a`` is empty, -1 where only ``b`` is.
+
+    Raises
+    ------
+    ValueError
+        If `percent` is out of range or the image is too large for 32-bit squares.
+    """
+    height, width = _shape(shape)
+    if not 0.0 < percent <= 100.0:
+        raise ValueError(f"expected percent above 0 and at most 100, got {percent}")
+    return _core.directed_hausdorff(
+        _packed(packed, height * width),
+        height,
+        width,
+        float(percent),
+        _at_least_one("threads", threads),
+    )
+
+
+def components(
+    packed: PackedMasks, shape: tuple[int, int], neighbours: int = 4, threads: int = 1
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Connected components of masks.
+
+    Parameters
+    ----------
+    packed : uint64 [M, words]
+    shape : (H, W)
+    neighbours : {4, 8}
+        Whether pixels that share a side hang together, or those that share a corner too.
+    threads : int
+        Masks are shared among so many threads; changes no bit.
+
+    Returns
+    -------
+    labels : int32 [M, H, W]
+        From 1 in the order of the components' first pixels, row by row; 0: not kept.
+    counts : int32 [M]
+    """
+    height, width = _shape(shape)
+    if neighbours not in (4, 8):
+        raise ValueError(f"expected 4 or 8 neighbours, got {neighbours!r}")
+    packed = _packed(packed, height * width)
+    return _core.components(
+        packed, height, width, neighbours == 8, _at_least_one("threads", threads)
+    )
+
+
 def masks_from_boxes(
     boxes: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], shape: tuple[int, int]
 ) -> PackedMasks:

@@ -15,6 +15,7 @@ from PIL import Image
 from suffice import plot
 from suffice.errors import InputError, MissingDependencyError
 from suffice.explanation import Explanation
+from suffice.metrics import MaskingCurve, accuracy_curve
 
 SHAPE = (12, 20)
 
@@ -201,3 +202,50 @@ def test_missing_matplotlib_names_the_command(monkeypatch: pytest.MonkeyPatch) -
     for draw in (plot.figure, plot.overlay, plot.responsibility, plot.kept):
         with pytest.raises(MissingDependencyError, match=r'pip install "suffice\[plot\]"'):
             draw(explanation())
+
+
+def masking_curve(kind: str = "insertion", steps: int = 4, start: float = 0.1) -> Any:
+    shares = np.linspace(0, 1, steps + 1)
+    confidence = start + (0.9 - start) * shares
+    pixels = np.rint(shares * 100).astype(np.int64)
+    return MaskingCurve(kind, "cat", 1, pixels, shares, confidence, confidence > 0.5, 0.9, steps)
+
+
+def test_a_masking_curve_is_a_line_with_marks_where_the_class_holds() -> None:
+    curve = masking_curve()
+    line, marks = plot.masking(curve).lines
+    np.testing.assert_array_equal(line.get_xydata(), np.stack([curve.shares, curve.confidence]).T)
+    np.testing.assert_array_equal(marks.get_xdata(), curve.shares[curve.top1])
+
+
+def test_masking_curves_of_several_images_are_a_mean_and_a_band() -> None:
+    curves = [masking_curve(start=s) for s in (0.1, 0.2, 0.6)]
+    axis = plot.masking(curves)
+    (line,) = axis.lines
+    np.testing.assert_allclose(line.get_ydata(), np.mean([c.confidence for c in curves], axis=0))
+    low, high = np.percentile([0.1, 0.2, 0.6], [25, 75])
+    edge = axis.collections[0].get_paths()[0].vertices
+    at_zero = edge[edge[:, 0] == 0.0][:, 1]
+    np.testing.assert_allclose([at_zero.min(), at_zero.max()], [low, high])
+    of_other_steps = plot.masking([masking_curve(), masking_curve(steps=10)])
+    assert len(of_other_steps.lines[0].get_xdata()) == 101
+
+
+def test_masking_curves_by_name_and_over_a_data_set() -> None:
+    both = accuracy_curve([masking_curve(start=0.1), masking_curve(start=0.6)])
+    axis = plot.masking({"ours": both, "theirs": accuracy_curve([masking_curve()])})
+    assert [t.get_text() for t in axis.get_legend().get_texts()] == ["ours", "theirs"]
+    np.testing.assert_array_equal(axis.lines[0].get_ydata(), both.accuracy)
+    assert axis.get_ylabel() == "accuracy"
+    assert plot.masking(masking_curve("deletion")).get_xlabel() == "pixels removed"
+    axis.figure.savefig(io.BytesIO(), format="png")
+    assert plot.masking(masking_curve(), ax=axis) is axis
+
+
+def test_masking_curves_of_two_kinds_are_refused() -> None:
+    with pytest.raises(InputError, match="deletion and insertion"):
+        plot.masking({"a": masking_curve(), "b": masking_curve("deletion")})
+    with pytest.raises(InputError, match="no curve"):
+        plot.masking([])
+    with pytest.raises(InputError, match="got both"):
+        plot.masking({"a": masking_curve(), "b": accuracy_curve([masking_curve()])})

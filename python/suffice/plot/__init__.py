@@ -8,6 +8,7 @@ from any thread.
 from __future__ import annotations
 
 from suffice.plot.curves import curve
+from suffice.plot.masking import masking
 from suffice.plot.panels import figure, kept, overlay, require_matplotlib, responsibility
 
-__all__ = ["curve", "figure", "kept", "overlay", "require_matplotlib", "responsibility"]
+__all__ = ["curve", "figure", "kept", "masking", "overlay", "require_matplotlib", "responsibility"]

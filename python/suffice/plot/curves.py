@@ -100,7 +100,7 @@ def _against_grain(
     axis: Any, levels: list[str], grains: list[int], areas: Areas, foot: float
 ) -> Axes:
     places = np.arange(len(grains))
-    for i, (level, colour) in enumerate(zip(levels, _colours(len(levels)), strict=True)):
+    for i, (level, colour) in enumerate(zip(levels, line_colours(len(levels)), strict=True)):
         _line(axis, places, areas[:, i], foot, colour, level)
     _ready(axis, places, [str(g) for g in grains], "grain (pixels)")
     axis.set_ylabel("area (% of the pixels)", fontsize=9, color=MUTED)
@@ -153,7 +153,8 @@ def _ready(axis: Any, places: Any, names: list[str], what: str) -> None:
         spine.set_color("#bbbbbb")
 
 
-def _colours(n: int) -> list[Any]:
+def line_colours(n: int) -> list[Any]:
+    """Colours of so many lines, dark to light."""
     import matplotlib as mpl
 
     return list(mpl.colormaps[COLOURS](np.linspace(DARKEST, LIGHTEST, n)))
