@@ -32,6 +32,7 @@ _NAMES = {
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
+    "comparators": "suffice.comparators",
     "methods": "suffice.methods",
     "build_info": "suffice.info",
     "errors": "suffice.errors",
@@ -39,6 +40,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
+    from suffice import comparators as comparators
     from suffice import errors as errors
     from suffice import plot as plot
     from suffice.api import explain as explain
