@@ -55,9 +55,9 @@ class AttentionRollout(Comparator):
 
         value = value_of(self.classifier, self.name)
         task.count(evaluations=1)
-        with _listening(value.module, self.classifier.name) as heard, value.settings():
-            with torch.inference_mode():
-                value.raw(torch.tensor(task.image[None], device=value.device))
+        listening = _listening(value.module, self.classifier.name)
+        with listening as heard, value.settings(), torch.inference_mode():
+            value.raw(torch.tensor(task.image[None], device=value.device))
         if not heard:
             raise ModelError(
                 f"attention_rollout: the attention of {self.classifier.name} did not run through "

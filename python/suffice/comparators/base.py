@@ -183,7 +183,7 @@ class Comparator(ABC):
     def _attribute(self, task: Task) -> npt.NDArray[Any]:
         """The map ``[H, W]``; the generators are seeded."""
 
-    def _check(self) -> None:
+    def _check(self) -> None:  # noqa: B027  # many have nothing to refuse
         """Refuse settings out of range."""
 
     def _check_whole(self, name: str, least: int = 1) -> None:

@@ -195,6 +195,8 @@ class PartitionShap(Comparator):
     def _attribute(self, task: Task) -> npt.NDArray[Any]:
         shap = require("shap", self.name)
         picture = np.moveaxis(task.image, 0, -1)
+        # It evaluates in pairs, and looks at the limit before each.
+        samples = (self.evaluations or self.samples) // 2 * 2
 
         def classify(batch: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
             return task.values(np.moveaxis(batch, -1, 1))
@@ -203,7 +205,7 @@ class PartitionShap(Comparator):
         masker = shap.maskers.Image(background, picture.shape)
         values = shap.PartitionExplainer(classify, masker)(
             picture[None],
-            max_evals=self.evaluations or self.samples,
+            max_evals=samples,
             batch_size=task.batch_size,
             silent=True,
         ).values

@@ -111,17 +111,17 @@ def get(ranking: Any, subject: Subject) -> Ranking:
 
 
 def _call(function: Callable[[Subject], Any], subject: Subject) -> Ranking:
-    name, cost = _name(function), (None, None)
-    given: Any = function(subject)
+    name, given = _name(function), function(subject)
+    evaluations = gradients = None
     if isinstance(given, tuple):
-        given, *cost = _with_cost(given, name)
+        given, evaluations, gradients = _with_cost(given, name)
     if hasattr(given, "detach"):
         given = given.detach().cpu().numpy()
     if not isinstance(given, np.ndarray):
         raise InputError(f"{name} should return an array [H, W], got {type(given).__name__}")
     values = _finite_map(given, f"what {name} returned", InputError)
     values = _fitting(values, subject, f"what {name} returned", InputError)
-    return Ranking(values, name, *cost)
+    return Ranking(values, name, evaluations, gradients)
 
 
 def _name(function: Any) -> str:

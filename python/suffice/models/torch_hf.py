@@ -48,7 +48,9 @@ def load_hf(source: str, preprocess: Preprocess | None) -> tuple[Any, dict[str, 
     try:
         module = models.from_pretrained(name)
     except Exception as error:  # unknown names, failed downloads, folders of something else
-        raise ModelError(f"{source} can't be loaded by transformers: {first_line(error)}") from error
+        raise ModelError(
+            f"{source} can't be loaded by transformers: {first_line(error)}"
+        ) from error
     stated: dict[str, Any] = {"name": source, **_of_config(module.config)}
     if preprocess is not None:
         return module, {**stated, "preprocess": preprocess}
@@ -182,8 +184,8 @@ def _sides(given: Any) -> dict[str, int]:
     if isinstance(given, int):
         return {"height": given, "width": given}
     names = ("height", "width", "shortest_edge", "longest_edge", "max_height", "max_width")
-    read = given.get if isinstance(given, Mapping) else lambda name: getattr(given, name, None)
-    return {name: int(value) for name in names if (value := read(name)) is not None}
+    known = given if isinstance(given, Mapping) else {n: getattr(given, n, None) for n in names}
+    return {name: int(known[name]) for name in names if known.get(name) is not None}
 
 
 def _on(processor: Any, field: str) -> bool:
