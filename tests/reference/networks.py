@@ -28,13 +28,17 @@ def convolutional(channels: int = 3, classes: int = 3, seed: int = 0) -> Any:
 class Attention(nn.Module):
     """Self-attention as timm writes it: a fused kernel, or softmax and drop-out by hand."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, window: int | None = None) -> None:
         super().__init__()
+        self.window = window
         self.heads, self.fused_attn = heads, True
         self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.attn_drop = nn.Dropout(0.0)
 
     def forward(self, x: Any) -> Any:
+        whole = x.shape
+        if self.window is not None:  # tokens see those of their window alone
+            x = x.reshape(-1, self.window, whole[-1])
         n, tokens, width = x.shape
         qkv = self.qkv(x).reshape(n, tokens, 3, self.heads, width // self.heads)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -43,7 +47,7 @@ class Attention(nn.Module):
         else:
             scores = q @ k.transpose(-2, -1) / (width // self.heads) ** 0.5
             x = self.attn_drop(scores.softmax(dim=-1)) @ v
-        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(x.transpose(1, 2).reshape(whole))
 
 
 class Transformer(nn.Module):

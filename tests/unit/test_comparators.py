@@ -184,6 +184,19 @@ def test_a_record_names_comparator_and_cost(clf) -> None:
     np.testing.assert_array_equal(exp.responsibility, again.responsibility)
 
 
+def test_other_images_change_nothing(clf) -> None:
+    ready("smooth_grad")
+    method = suffice.FromRanking(comparators.SmoothGrad(clf, samples=5))
+    images = [X, X[:, ::-1].copy(), X[:, :, ::-1].copy()]
+    together = suffice.explain(clf, images, method=method, target=0, criterion="confidence:0.001")
+    maps = [r.values for r in (method.ranking.attribute(x, ZERO, 0, 1) for x in images)]
+    assert not np.array_equal(maps[0], maps[1])
+    for image, exp in zip(images, together, strict=True):
+        assert exp.status in ("found", "empty")
+        alone = suffice.explain(clf, image, method=method, target=0, criterion="confidence:0.001")
+        np.testing.assert_array_equal(alone.mask, exp.mask)
+
+
 def test_rankings_that_state_their_gradients() -> None:
     clf = CallableClassifier(toy.needs([(0, 0)]), input_shape=(1, 4, 4), n_classes=2)
     values = np.arange(16.0)[::-1].reshape(4, 4).copy()
@@ -279,6 +292,15 @@ def test_attention_rollout(prefix: int) -> None:
     patches = torch.from_numpy(onto.reshape(1, 1, 5, 6)).float()
     expected = torch.nn.functional.interpolate(patches, SHAPE[1:], mode="bilinear")[0, 0]
     np.testing.assert_allclose(found.values, expected, atol=1e-5)
+
+
+def test_attention_in_windows_is_refused() -> None:
+    module = networks.Transformer(SHAPE, 4, 0)
+    for layer in module.layers:
+        layer.window = 15
+    clf = TorchClassifier(module, input_shape=SHAPE, device="cpu")
+    with pytest.raises(ModelError, match="as networks with windows"):
+        comparators.AttentionRollout(clf).attribute(X, ZERO, 1)
 
 
 def test_rollout_needs_the_same_tokens() -> None:

@@ -58,12 +58,12 @@ class AttentionRollout(Comparator):
         listening = _listening(value.module, self.classifier.name)
         with listening as heard, value.settings(), torch.inference_mode():
             value.raw(torch.tensor(task.image[None], device=value.device))
-        if not heard:
+        if not heard or any(len(a) != (self.classifier.fixed_batch or 1) for a in heard):
             raise ModelError(
-                f"attention_rollout: the attention of {self.classifier.name} did not run through "
-                "its `attn_drop`"
+                f"attention_rollout: {self.classifier.name} does not attend from every token to "
+                "every token in its `attn_drop`, as networks with windows don't; it has no rollout"
             )
-        layers = [np.asarray(a, np.float64).mean(axis=0) for a in heard]  # over heads
+        layers = [np.asarray(a[0], np.float64).mean(axis=0) for a in heard]  # over heads
         prefix = int(getattr(value.module, "num_prefix_tokens", 1))
         flow = rollout(layers, self.residual)
         n_patches = len(flow) - prefix
@@ -140,12 +140,12 @@ def _layers(module: Any, name: str) -> list[Any]:
 
 @contextlib.contextmanager
 def _listening(module: Any, name: str) -> Iterator[list[npt.NDArray[Any]]]:
-    """Collect the attention ``[heads, T, T]`` of every layer of the first image of a call."""
+    """Collect the attention ``[N, heads, T, T]`` of every layer."""
     layers = _layers(module, name)
     heard: list[npt.NDArray[Any]] = []
 
     def note(_part: Any, given: Any) -> None:
-        heard.append(given[0][0].detach().float().cpu().numpy())
+        heard.append(given[0].detach().float().cpu().numpy())
 
     fused = [layer.fused_attn for layer in layers]
     hooks = [layer.attn_drop.register_forward_pre_hook(note) for layer in layers]

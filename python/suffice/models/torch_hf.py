@@ -184,7 +184,9 @@ def _sides(given: Any) -> dict[str, int]:
     if isinstance(given, int):
         return {"height": given, "width": given}
     names = ("height", "width", "shortest_edge", "longest_edge", "max_height", "max_width")
-    known = given if isinstance(given, Mapping) else {n: getattr(given, n, None) for n in names}
+    known: Mapping[str, Any] = (
+        given if isinstance(given, Mapping) else {n: getattr(given, n, None) for n in names}
+    )
     return {name: int(known[name]) for name in names if known.get(name) is not None}
 
 
