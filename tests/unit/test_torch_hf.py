@@ -13,7 +13,7 @@ from suffice.errors import MissingDependencyError, ModelError
 from suffice.models.factory import as_classifier
 from suffice.models.images import Photo
 from suffice.models.preprocess import Preprocess
-from suffice.models.torch_hf import from_processor
+from suffice.models.torch_hf import from_processor, load_hf
 
 torch = pytest.importorskip("torch")
 
@@ -85,6 +85,11 @@ def test_no_normalisation_and_grey() -> None:
 def test_what_cannot_be_done(changes, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         from_processor(processor(**changes))
+
+
+def test_models_of_timm() -> None:
+    with pytest.raises(ModelError, match="use timm:hf-hub:ID"):
+        from_processor(processor("TimmWrapperImageProcessor"))
 
 
 def test_missing_and_broken(monkeypatch) -> None:
@@ -177,6 +182,32 @@ def test_a_processor_that_crops_otherwise(folder) -> None:
     path.write_text(json.dumps({**fields, "do_resize": False}))
     with pytest.raises(ModelError, match=r"hf:.*does not resize.*give preprocess="):
         as_classifier(f"hf:{folder}", device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("kind", "works"),
+    [
+        ("ConvNextImageProcessor", True),
+        ("BitImageProcessor", True),
+        ("MobileNetV2ImageProcessor", True),
+        ("LevitImageProcessor", False),
+        ("EfficientNetImageProcessor", False),
+    ],
+)
+def test_kinds_of_processors(transformers, folder, kind: str, works: bool) -> None:
+    """Some resize in ways of their own, which a picture shows."""
+    fields = {"image_processor_type": kind}
+    if kind == "ConvNextImageProcessor":
+        fields |= {"size": {"shortest_edge": 224}}
+    (folder / "preprocessor_config.json").write_text(json.dumps(fields))
+    source = f"hf:{folder}"
+    if works:
+        module, stated = load_hf(source, None)
+        assert stated["preprocess"].resize_shorter_side in (224, 256)
+        assert not module.training
+    else:
+        with pytest.raises(ModelError, match=r"makes other inputs.*give preprocess="):
+            load_hf(source, None)
 
 
 def test_no_model_there(transformers, tmp_path) -> None:

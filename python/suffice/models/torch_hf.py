@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from suffice.errors import MissingDependencyError, ModelError
+from suffice.models.images import Photo
 from suffice.models.preprocess import INTERPOLATIONS, Preprocess
 from suffice.models.torch_module import import_torch
 from suffice.models.torch_runner import first_line
@@ -13,6 +16,7 @@ from suffice.models.torch_runner import first_line
 PREFIX = "hf:"
 _GIVE = "give preprocess= (--preprocess FILE.json)"
 _PIXELS = 1.0 / 255.0
+_LEVELS = 4.0  # of 255: resizing by torchvision and by Pillow differ by one or two
 _CONVNEXT_WARPS = 384  # from this side on ConvNeXT's processors don't crop
 
 
@@ -62,7 +66,9 @@ def load_hf(source: str, preprocess: Preprocess | None) -> tuple[Any, dict[str, 
             f"({first_line(error)}); {_GIVE}"
         ) from error
     try:
-        return module, {**stated, "preprocess": from_processor(processor)}
+        read = from_processor(processor)
+        _compare(processor, read)
+        return module, {**stated, "preprocess": read}
     except ModelError as error:
         raise ModelError(f"{source}: {error}; {_GIVE}") from None
 
@@ -101,8 +107,8 @@ def _of_config(config: Any) -> dict[str, Any]:
 def from_processor(processor: Any) -> Preprocess:
     """Read an image processor: resize, crop and normalisation.
 
-    transformers may resize with torchvision, we resize with Pillow: scores agree closely, not bit
-    for bit.
+    transformers may resize with torchvision, we resize with Pillow, and it cuts the longer side to
+    whole pixels where we round: scores agree closely, not bit for bit.
 
     Parameters
     ----------
@@ -118,6 +124,8 @@ def from_processor(processor: Any) -> Preprocess:
         If it does what `Preprocess` can't.
     """
     kind = type(processor).__name__
+    if kind.startswith("TimmWrapper"):
+        raise ModelError("it is a model of timm, which says how: use timm:hf-hub:ID")
     if not _on(processor, "do_resize"):
         raise ModelError(f"its {kind} does not resize, so the input's size is not stated")
     if _on(processor, "do_pad"):
@@ -149,6 +157,26 @@ def from_processor(processor: Any) -> Preprocess:
         # Where nothing is normalised, one number stands for the three channels.
         channels=None if normalises else "RGB",
     )
+
+
+def _compare(processor: Any, preprocess: Preprocess) -> None:
+    """Try both on a picture: some processors do more than their fields say."""
+    kind, (channels, height, width) = type(processor).__name__, preprocess.shape
+    shorter = preprocess.resize_shorter_side
+    # Halved exactly, so that no side is rounded: libraries differ in that by a pixel.
+    high, wide = (2 * height, 2 * width) if shorter is None else (2 * shorter, 2 * shorter + 64)
+    coarse = np.random.default_rng(0).integers(0, 256, (-(-high // 9), -(-wide // 9), 3), np.uint8)
+    pixels = np.repeat(np.repeat(coarse, 9, axis=0), 9, axis=1)[:high, :wide].copy()
+    photo = Photo(pixels, "probe", "")
+    given = pixels if channels == 3 else photo.grey()
+    try:
+        made = np.asarray(processor(given, return_tensors="np")["pixel_values"][0], np.float64)
+    except Exception as error:
+        raise ModelError(f"its {kind} fails on a picture ({first_line(error)})") from error
+    ours, _ = preprocess.apply(photo)
+    scale = np.reshape(preprocess.std, (-1, 1, 1)) * 255.0
+    if made.shape != ours.shape or np.abs((made - ours) * scale).max() > _LEVELS:
+        raise ModelError(f"its {kind} makes other inputs than its fields say")
 
 
 def _geometry(processor: Any, kind: str) -> tuple[tuple[int, int], int | None]:
