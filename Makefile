@@ -102,5 +102,5 @@ $(VENV)/.demo: $(VENV)/.build $(SOURCES)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.build $(SOURCES)
-	$(PACKAGE) '.[dev,demo]'
+	$(PACKAGE) '.[dev,demo,captum]'
 	touch $(VENV)/.demo $@

@@ -32,6 +32,7 @@ _NAMES = {
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
+    "comparators": "suffice.comparators",
     "methods": "suffice.methods",
     "metrics": "suffice.metrics",
     "build_info": "suffice.info",
@@ -40,6 +41,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
+    from suffice import comparators as comparators
     from suffice import errors as errors
     from suffice import metrics as metrics
     from suffice import plot as plot

@@ -68,3 +68,35 @@ def test_methods_lists_it_and_not_prune(suffice) -> None:
     }
     assert all(s["meaning"] for s in ours["settings"])
     assert not {"prune", "pruned"} & {m["name"] for m in listed}
+
+
+def test_a_comparator_by_name(suffice, question, photos, tmp_path) -> None:
+    pytest.importorskip("captum", reason="needs captum: pip install suffice[compare]")
+    text = "ranking=comparator:occlusion:evaluations=60,of=logit"
+    words = ("--method", "from_ranking", "--set", text, "--out", tmp_path / "out")
+    ran = suffice("explain", photos, *question, *words)
+    assert ran.code == 0, ran
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    described = record["method"]["settings"]["ranking"]
+    assert described["comparator"] == "occlusion"
+    assert described["settings"]["evaluations"] == 60
+    assert described["settings"]["of"] == "logit"
+    assert 4 < record["details"]["ranking_evaluations"] <= 60
+    assert record["details"]["ranking_gradients"] == 0
+    assert record["certificate"]["sufficient"] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("comparator:none", "no comparator 'none'; there are attention_rollout"),
+        ("comparator:occlusion:size=3", "has no setting 'size'"),
+        ("comparator:occlusion:side", "expected KEY=VALUE"),
+        ("comparator:occlusion:side=wide", "side='wide' should be int"),
+    ],
+)
+def test_comparators_that_are_none(suffice, question, photos, tmp_path, text, words) -> None:
+    options = ("--method", "from_ranking", "--set", f"ranking={text}", "--out", tmp_path / "out")
+    ran = suffice("explain", photos, *question, *options)
+    assert ran.code == 2, ran
+    assert words in ran.err

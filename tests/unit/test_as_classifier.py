@@ -83,7 +83,7 @@ def test_torch_modules():
     ("source", "message"),
     [
         ("timm:", "timm: names no model; use timm:NAME"),
-        ("hf:google/vit", "Hugging Face sources are not available; load it.*ONNX"),
+        ("hf:", "hf: names no model; use hf:ID or hf:FOLDER"),
         ("weights.pth", "is no ONNX file; load it and give the torch module"),
         ("model.keras", "is no ONNX file"),
         ("nothing.onnx", "does not exist"),

@@ -197,7 +197,8 @@ def test_what_does_not_fit_the_image(tmp_path: Path) -> None:
     [
         (lambda _: [1], "should return an array"),
         (lambda _: (MAP, -1), r"\(array, evaluations\)"),
-        (lambda _: (MAP, 1, 2), r"\(array, evaluations\)"),
+        (lambda _: (MAP, 1, 2, 3), r"\(array, evaluations\)"),
+        (lambda _: (MAP, 1, 0.5), r"\(array, evaluations\)"),
         (lambda _: MAP[:2], "model's grid"),
         (lambda _: MAP * np.nan, "finite"),
     ],

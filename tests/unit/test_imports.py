@@ -11,7 +11,7 @@ PUBLIC = {
     *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
-    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "metrics"),
+    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "comparators", "metrics"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -27,6 +27,11 @@ def loaded_after(code: str) -> set[str]:
 
 def test_import_loads_nothing_heavy() -> None:
     assert not loaded_after("import suffice") & set(HEAVY)
+
+
+def test_comparators_load_their_libraries_when_made() -> None:
+    heavy = {"torch", "captum", "shap", "sklearn", "skimage", "transformers", "onnxruntime"}
+    assert not loaded_after("import suffice; suffice.comparators()") & heavy
 
 
 def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import shlex
 import sys
@@ -121,8 +122,8 @@ class _Run:
         import suffice
 
         args = self._args
-        method = options.method(args)
-        classifier = options.classifier(args)
+        load = functools.cache(lambda: options.classifier(args))
+        method, classifier = options.method(args, load), load()
         if classifier.fixed_batch == 1:
             print(
                 f"{classifier.name} takes one image at a time: slower than a model with a dynamic "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from suffice.models.preprocess import Preprocess
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+COMPARATOR = "comparator:"  # before the name of one, where a ranking is asked for
 OUTPUT_KINDS = ("logits", "probabilities", "multilabel")
 
 
@@ -80,7 +82,7 @@ def add_model_options(parser: argparse.ArgumentParser, required: bool = True) ->
         "--model",
         required=required,
         metavar="M",
-        help="ONNX file, timm:NAME, torchvision:NAME, or demo (EfficientNet-Lite0)",
+        help="ONNX file, timm:NAME, torchvision:NAME, hf:ID, or demo (EfficientNet-Lite0)",
     )
     model.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     model.add_argument("--threads", type=positive_int, metavar="N", help="CPU threads of the model")
@@ -156,8 +158,14 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
     )
 
 
-def method(args: argparse.Namespace) -> Method:
+def method(args: argparse.Namespace, load: Callable[[], Classifier]) -> Method:
     """Make the method with its settings.
+
+    Parameters
+    ----------
+    args : Namespace
+    load : callable
+        Gives the classifier, which a comparator as a ranking needs.
 
     Raises
     ------
@@ -169,4 +177,10 @@ def method(args: argparse.Namespace) -> Method:
     known = suffice.methods()
     if args.method not in known:
         raise SettingsError(f"there is no method {args.method!r}; there are {', '.join(known)}")
-    return known[args.method].from_settings(dict(args.set))
+    settings: dict[str, Any] = dict(args.set)
+    ranking = settings.get("ranking", "")
+    if ranking.startswith(COMPARATOR):
+        from suffice.comparators import from_text
+
+        settings["ranking"] = from_text(ranking, load)
+    return known[args.method].from_settings(settings)

@@ -30,12 +30,15 @@ class Ranking:
     source : str
         Where it came from.
     evaluations : int or None
-        What making it cost, where that is known.
+        What making it cost, gradients counted as three each; None where that is not known.
+    gradients : int or None
+        How many gradients are in that, where it is known.
     """
 
     values: Responsibility
     source: str
     evaluations: int | None = None
+    gradients: int | None = None
 
 
 def checked(ranking: Any) -> Any:
@@ -73,6 +76,8 @@ def described(ranking: Any) -> Any:
         digest = hashlib.sha256(ranking.tobytes()).hexdigest()
         return {"sha256": digest, "shape": list(ranking.shape)}
     if callable(ranking):
+        if hasattr(ranking, "describe"):
+            return ranking.describe()
         named = ranking if hasattr(ranking, "__qualname__") else type(ranking)
         return f"{named.__module__}.{named.__qualname__}"
     return None if ranking is None else os.fspath(ranking)
@@ -106,22 +111,36 @@ def get(ranking: Any, subject: Subject) -> Ranking:
 
 
 def _call(function: Callable[[Subject], Any], subject: Subject) -> Ranking:
-    name = described(function)
-    given, evaluations = function(subject), None
+    name, given = _name(function), function(subject)
+    evaluations = gradients = None
     if isinstance(given, tuple):
-        if len(given) != 2 or not isinstance(given[1], (int, np.integer)) or given[1] < 0:
-            raise InputError(
-                f"{name} should return an array, or (array, evaluations) with a whole number of "
-                f"evaluations, got a tuple of {', '.join(type(v).__name__ for v in given)}"
-            )
-        given, evaluations = given[0], int(given[1])
+        given, evaluations, gradients = _with_cost(given, name)
     if hasattr(given, "detach"):
         given = given.detach().cpu().numpy()
     if not isinstance(given, np.ndarray):
         raise InputError(f"{name} should return an array [H, W], got {type(given).__name__}")
     values = _finite_map(given, f"what {name} returned", InputError)
     values = _fitting(values, subject, f"what {name} returned", InputError)
-    return Ranking(values, name, evaluations)
+    return Ranking(values, name, evaluations, gradients)
+
+
+def _name(function: Any) -> str:
+    """Its own name where it has one to describe itself by, else that of the function."""
+    what = described(function)
+    return str(what.get("comparator", "function") if isinstance(what, dict) else what)
+
+
+def _with_cost(given: tuple[Any, ...], name: str) -> tuple[Any, int, int | None]:
+    """The array, what it cost in evaluations, and the gradients in that."""
+    numbers = given[1:]
+    whole = all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers)
+    if len(numbers) not in (1, 2) or not whole:
+        raise InputError(
+            f"{name} should return an array, (array, evaluations) or (array, evaluations, "
+            "gradients) with whole numbers of them, got a tuple of "
+            f"{', '.join(type(v).__name__ for v in given)}"
+        )
+    return given[0], int(numbers[0]), int(numbers[1]) if len(numbers) == 2 else None
 
 
 def _file_of(folder: Path, name: str) -> Path:

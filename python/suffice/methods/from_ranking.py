@@ -41,7 +41,8 @@ class FromRanking(Method):
         An array [H, W] on the model's grid, a .npy file, a .npz file with ``responsibility``, a
         folder with STEM.npy or STEM.npz for every image, or a function. It is called with a
         `suffice.subject.Subject`, possibly from several threads, and returns the array, or the
-        array and how many evaluations it spent. The pixels of the highest values are kept first,
+        array and how many evaluations it spent (a gradient counts as three), and as a third value
+        how many gradients those are. Comparators (`suffice.comparators`) are such functions. The pixels of the highest values are kept first,
         equal ones row by row from the top.
     width : int
         Prefixes of one round at first; three rounds lead to the whole image.
@@ -220,6 +221,7 @@ class RankingSearch:
             "ranking_source": self.ranking.source,
             "ranking_sha256": hashlib.sha256(values.tobytes()).hexdigest(),
             "ranking_evaluations": self.ranking.evaluations,
+            "ranking_gradients": self.ranking.gradients,
         }
         return SearchResult(
             np.array(sorted(masks, key=size_of), np.uint64).reshape(-1, words),

@@ -14,10 +14,12 @@ from suffice.models.callable import CallableClassifier
 from suffice.models.labels import read_labels
 from suffice.models.onnx import OnnxClassifier
 from suffice.models.preprocess import Preprocess
+from suffice.models.torch_hf import PREFIX as HF
+from suffice.models.torch_hf import load_hf
 from suffice.models.torch_model import TorchClassifier
 from suffice.models.torch_sources import load_named
 
-_TORCH_SOURCES = ("timm:", "torchvision:")
+_TORCH_SOURCES = ("timm:", "torchvision:", HF)
 _OTHER_FORMATS = (".pt", ".pth", ".safetensors", ".h5", ".keras", ".tflite", ".pb", ".torchscript")
 _EXPORT = (
     "load it and give the torch module, or export it to ONNX (torch.onnx.export with dynamo=True) "
@@ -42,13 +44,14 @@ def as_classifier(
     Parameters
     ----------
     source : path, bytes, "demo", torch.nn.Module, callable or classifier
-        An ONNX file or its bytes; ``"demo"``; a torch module, or ``"timm:NAME"`` and
-        ``"torchvision:NAME"`` with pretrained weights; a function ``float32 [N, C, H, W] ->
+        An ONNX file or its bytes; ``"demo"``; a torch module, or ``"timm:NAME"``,
+        ``"torchvision:NAME"`` and ``"hf:ID"`` (or ``"hf:FOLDER"``, of transformers) with pretrained
+        weights; a function ``float32 [N, C, H, W] ->
         [N, K]`` (needs ``input_shape``); an object with ``input_shape``, ``n_classes`` and
         ``__call__``.
     preprocess : Preprocess, optional
         How photos become inputs. It is never guessed: without it only model-space arrays can be
-        explained. ``"demo"``, timm and torchvision bring their own.
+        explained. ``"demo"``, timm, torchvision and transformers bring their own.
     output : {"logits", "probabilities", "multilabel"}, optional
         What the model gives; read from an ONNX graph's end, ``logits`` for functions and modules.
     device : str
@@ -132,16 +135,18 @@ def _from_name(source: str | PathLike[str], options: dict[str, Any]) -> Classifi
             options[key] = default() if options[key] is None else options[key]
         return _make(OnnxClassifier, demo_model(), options)
     if text.startswith(_TORCH_SOURCES):
-        module, stated = load_named(text)
+        if text.startswith(HF):
+            module, stated = load_hf(text, options["preprocess"])
+        else:
+            module, stated = load_named(text)
         given = {key: value for key, value in options.items() if value is not None}
         return _make(TorchClassifier, module, {**stated, **given})
-    if text.startswith("hf:"):
-        raise ModelError(f"{text}: Hugging Face sources are not available; {_EXPORT}")
     if Path(text).suffix.lower() in _OTHER_FORMATS:
         raise ModelError(f"{text} is no ONNX file; {_EXPORT}")
     if not Path(text).exists() and not text.lower().endswith(".onnx"):
         raise ModelError(
-            f"model {text!r} is neither a file nor 'demo'; give the path of an .onnx, timm:NAME or torchvision:NAME"
+            f"model {text!r} is neither a file nor 'demo'; give the path of an .onnx, timm:NAME, "
+            "torchvision:NAME or hf:ID"
         )
     return _make(OnnxClassifier, source, options)
 
