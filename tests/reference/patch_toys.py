@@ -45,9 +45,21 @@ class PatchToy:
         return float(self.table[sum(1 << p for p in patches)])
 
     def judge(self, patches) -> tuple[bool, float, float]:
-        """Passes top-1, margin, confidence."""
+        """Whether it passes top-1; twice the confidence, of which the margin is a function."""
         p = self.confidence(patches)
-        return p > 0.5, float(np.log(p) - np.log1p(-p)) if p > 0 else -np.inf, p
+        return p > 0.5, p, p
+
+    def ranking(self, by: str) -> list[int]:
+        """Patches, best first, ranked alone or by what is left without them."""
+        every = frozenset(range(N_PATCHES))
+        if by == "alone":
+            return sorted(range(N_PATCHES), key=lambda p: -self.confidence({p}))
+        return sorted(range(N_PATCHES), key=lambda p: self.confidence(every - {p}))
+
+    def composites(self, batch: np.ndarray) -> np.ndarray:
+        """Composites of ones and zeros float32 [M, 1, H, W] -> log-probabilities [M, 2]."""
+        p = np.clip(self.probabilities(batch[:, 0] > 0.5), 1e-6, 1.0)
+        return np.log(p).astype(np.float32)
 
     def probabilities(self, masks: np.ndarray) -> np.ndarray:
         """Masks bool [M, H, W] -> float64 [M, 2]."""

@@ -105,9 +105,7 @@ def draw(found: Found, judge: Judge, shown: int, bar: float) -> None:
 
 def one_minimal(n_patches: int, judge: Judge) -> set[Patches]:
     """All passing sets from which no single patch can be taken, by enumeration."""
-    return {
-        s for s in subsets(n_patches) if judge(s)[0] and not any(judge(s - {p})[0] for p in s)
-    }
+    return {s for s in subsets(n_patches) if judge(s)[0] and not any(judge(s - {p})[0] for p in s)}
 
 
 def subset_minimal(n_patches: int, judge: Judge) -> set[Patches]:
@@ -131,6 +129,4 @@ def reachable(n_patches: int, judge: Judge) -> tuple[set[Patches], set[Patches]]
 
 def subsets(n_patches: int) -> list[Patches]:
     """All sets of patches, by size."""
-    return [
-        frozenset(c) for k in range(n_patches + 1) for c in combinations(range(n_patches), k)
-    ]
+    return [frozenset(c) for k in range(n_patches + 1) for c in combinations(range(n_patches), k)]

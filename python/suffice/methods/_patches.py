@@ -97,7 +97,10 @@ def regions(labels: LabelMap | Callable[[Subject], Any], subject: Subject) -> Pa
     """
     error: type[InputError] = SettingsError
     if callable(labels):
-        error, labels = InputError, _label_map(labels(subject), "what the function gave", InputError)
+        error, labels = (
+            InputError,
+            _label_map(labels(subject), "what the function gave", InputError),
+        )
     if labels.shape != subject.shape:
         raise error(
             f"sag: labels should be on the model's grid, {list(subject.shape)}, got "
