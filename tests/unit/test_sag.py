@@ -229,7 +229,8 @@ def explained() -> suffice.Explanation:
     clf = suffice.as_classifier(
         toy.at_least(3, [(0, 0), (6, 10), (13, 20), (0, 20)]), input_shape=(1, *SHAPE)
     )
-    return suffice.explain(clf, toy.ones(*SHAPE), method="sag", grain=2)
+    method = Sag(width=6, roots=4)  # the pairs of four pixels are six
+    return suffice.explain(clf, toy.ones(*SHAPE), method=method, grain=2)
 
 
 def test_explaining_gives_certified_roots_and_a_graph(explained: suffice.Explanation) -> None:
@@ -275,7 +276,7 @@ def test_other_methods_have_no_graph() -> None:
 
 def test_its_sets_can_be_pruned() -> None:
     clf = suffice.as_classifier(toy.any_of([(0, 0), (13, 20)]), input_shape=(1, *SHAPE))
-    exp = suffice.explain(clf, toy.ones(*SHAPE), method="sag", prune=True, grain=1)
+    exp = suffice.explain(clf, toy.ones(*SHAPE), method=Sag(roots=2), prune=True, grain=1)
     assert [s.pixels for s in exp.sets] == [1, 1]
     assert all(s.certificate.irreducible_at == 1 for s in exp.sets)
     assert exp.record["details"]["dnf"] == "(r0c0) | (r6c6)"
@@ -297,7 +298,8 @@ def test_roots_of_a_real_model(zoo: Path, criterion: str) -> None:
         zoo / "models" / "efficientnet_lite0.onnx", preprocess=preprocess, threads=1
     )
     photo = min((zoo / "images" / "stamps").glob("*.png"))
-    exp = suffice.explain(clf, photo, method=suffice.Sag(roots=4), criterion=criterion, budget=900)
+    method = suffice.Sag(width=1, roots=2, nodes=10)
+    exp = suffice.explain(clf, photo, method=method, criterion=criterion)
     details = exp.record["details"]
     assert exp.status == "found"
     assert details["patches"] == 49
