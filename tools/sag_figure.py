@@ -41,7 +41,7 @@ def draw(exp: suffice.Explanation) -> None:
         axes[0].axhline(i * height // 7 - 0.5, color="white", linewidth=0.6)
         axes[0].axvline(i * width // 7 - 0.5, color="white", linewidth=0.6)
     whole = exp.record["reference"]["confidence"]
-    axes[0].set_title(f"{exp.target_label}, {whole:.0%}\n7 x 7 patches", fontsize=10)
+    axes[0].set_title(f"{exp.target_label}, {whole:.0%}", fontsize=9)
     for axis, one, node in zip(
         axes[1:], exp.sets, exp.record["details"]["graph"]["nodes"], strict=False
     ):
@@ -65,8 +65,8 @@ def put_in_page(exp: suffice.Explanation) -> None:
     details = exp.record["details"]
     roots = details["dnf"].split(" | ")
     text = (
-        f"{len(roots)} roots were found with {exp.evaluations:,} evaluations; the largest part of "
-        f"them of which no two share more than one patch has {details['diverse']}.\n\n"
+        f"{len(roots)} roots were found with {exp.evaluations:,} evaluations, "
+        f"{details['diverse']} of them diverse:\n\n"
         "```text\n" + "\n| ".join(roots) + "\n```\n"
     )
     PAGE.write_text(f"{before}{BEGIN}{text}{END}{after}", encoding="utf-8")

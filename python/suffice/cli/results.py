@@ -74,7 +74,7 @@ def write(explanation: Explanation, item: Item, picture: bool) -> None:
     item.stem.parent.mkdir(parents=True, exist_ok=True)
     if picture:
         _write_picture(explanation, item.result(".png"))
-    if "graph" in explanation.record["details"]:
+    if explanation.record["details"].get("graph", {}).get("nodes"):
         _write_graph(explanation, item.result(".dot"))
     explanation.save(item.result(".json"))
 
