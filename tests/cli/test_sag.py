@@ -60,3 +60,13 @@ def test_methods_lists_it(suffice) -> None:
     ran = suffice("methods")
     assert ran.code == 0
     assert "sag" in ran.out
+
+
+def test_without_a_root_there_is_no_graph(suffice, question, photos, tmp_path) -> None:
+    words = ("--criterion", "confidence:0.999999", "--out", tmp_path / "out")
+    ran = suffice("explain", photos / "a.png", *question, *words)
+    assert ran.code == 0, ran
+    record = json.loads((tmp_path / "out" / "a.json").read_text())
+    assert record["status"] == "unattained"
+    assert "16 of 16 patches" in record["reason"]
+    assert not (tmp_path / "out" / "a.dot").exists()

@@ -111,7 +111,7 @@ def test_a_full_graph_says_so() -> None:
 
 def test_rounds_hold_a_level_each() -> None:
     found = run(groups({"r0c0", "r3c3"}), width=3, candidates=15, roots=1)
-    assert [len(r) for r in found.rounds] == [49, 15, 42 + 0, 2, 2]
+    assert [len(r) for r in found.rounds] == [49, 15, 42, 2, 2]
 
 
 def test_an_image_that_does_not_pass_gives_a_reason() -> None:
@@ -280,6 +280,13 @@ def test_its_sets_can_be_pruned() -> None:
     assert [s.pixels for s in exp.sets] == [1, 1]
     assert all(s.certificate.irreducible_at == 1 for s in exp.sets)
     assert exp.record["details"]["dnf"] == "(r0c0) | (r6c6)"
+
+
+def test_a_contrastive_root_has_what_the_rest_must_lack() -> None:
+    clf = suffice.as_classifier(toy.any_of([(0, 0), (13, 20)]), input_shape=(1, *SHAPE))
+    exp = suffice.explain(clf, toy.ones(*SHAPE), method=Sag(roots=1), contrastive=True)
+    assert exp.record["details"]["dnf"] == "(r0c0 & r6c6)"
+    assert exp.certificate.sufficient
 
 
 def test_a_baseline_that_passes_ends_it() -> None:
