@@ -4,7 +4,7 @@ On six reported pictures and under two criteria, `top1` and the paper's `relativ
 that ``sag`` finds, its diverse roots, what they cost, the smallest root against the set that
 ``minimal`` finds with as many evaluations, and the share of the shown roots' pixels that
 can be removed at grain 8 while the criterion still holds. Rows are cached in
-``cache/sag_roots.jsonl``, so that a run that was stopped goes on; a minute or two in all.
+``cache/sag_roots.jsonl``, so that a run that was stopped goes on; some four minutes of one core.
 
     python benchmarks/sag_roots.py [--threads N]
 """
@@ -137,7 +137,8 @@ def table(result: dict[str, Any]) -> str:
             "defaults). Overlap: patches that two roots share, mean over all pairs. Area: of the "
             "smallest shown root, and of what `minimal` finds with as many evaluations (grain 8). "
             "Removable: share of the shown roots' pixels that pruning at grain 8 takes away while "
-            "the criterion still holds."
+            "the criterion still holds. Seconds are wall time with one thread on a machine that "
+            "was busy with other work too."
         ),
         "",
         (
