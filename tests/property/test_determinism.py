@@ -36,10 +36,11 @@ METHODS = [
     suffice.Msv(max_views=3, tile=4),
     suffice.Msv(max_views=3, parts="pixels"),
     suffice.Minimal(),
+    suffice.Sag(grid=5),
 ]
 IDS = [
     *("default", "compat", "adaptive", "spotlight", "pruned", "ranking"),
-    *("msv", "msv-pixels", "minimal"),
+    *("msv", "msv-pixels", "minimal", "sag"),
 ]
 
 

@@ -74,6 +74,8 @@ def write(explanation: Explanation, item: Item, picture: bool) -> None:
     item.stem.parent.mkdir(parents=True, exist_ok=True)
     if picture:
         _write_picture(explanation, item.result(".png"))
+    if explanation.record["details"].get("graph", {}).get("nodes"):
+        _write_graph(explanation, item.result(".dot"))
     explanation.save(item.result(".json"))
 
 
@@ -103,6 +105,13 @@ def _write_picture(explanation: Explanation, path: Path) -> None:
         made = plot.figure(explanation)
     made.savefig(buffer, format="png", dpi=PICTURE_DPI)
     write_atomically(path, buffer.getvalue())
+
+
+def _write_graph(explanation: Explanation, path: Path) -> None:
+    from suffice import plot
+    from suffice.explanation import write_atomically
+
+    write_atomically(path, plot.graph(explanation).encode())
 
 
 def line(name: str, explanation: Explanation) -> str:

@@ -12,7 +12,7 @@ from suffice.errors import SettingsError
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm")
 )
-RESULT_SUFFIXES = (".npz", ".json", ".png")
+RESULT_SUFFIXES = (".npz", ".json", ".png", ".dot")
 
 
 @dataclass(frozen=True, slots=True)
