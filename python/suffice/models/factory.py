@@ -14,6 +14,7 @@ from suffice.models.callable import CallableClassifier
 from suffice.models.labels import read_labels
 from suffice.models.onnx import OnnxClassifier
 from suffice.models.preprocess import Preprocess
+from suffice.models.tokens import PREFIX, drop_tokens
 from suffice.models.torch_model import TorchClassifier
 from suffice.models.torch_sources import load_named
 
@@ -43,7 +44,8 @@ def as_classifier(
     ----------
     source : path, bytes, "demo", torch.nn.Module, callable or classifier
         An ONNX file or its bytes; ``"demo"``; a torch module, or ``"timm:NAME"`` and
-        ``"torchvision:NAME"`` with pretrained weights; a function ``float32 [N, C, H, W] ->
+        ``"torchvision:NAME"`` with pretrained weights; ``"tokens:SOURCE"``, which is
+        ``drop_tokens(SOURCE)``; a function ``float32 [N, C, H, W] ->
         [N, K]`` (needs ``input_shape``); an object with ``input_shape``, ``n_classes`` and
         ``__call__``.
     preprocess : Preprocess, optional
@@ -131,6 +133,9 @@ def _from_name(source: str | PathLike[str], options: dict[str, Any]) -> Classifi
         for key, default in defaults.items():
             options[key] = default() if options[key] is None else options[key]
         return _make(OnnxClassifier, demo_model(), options)
+    if text.startswith(PREFIX):
+        given = {key: value for key, value in options.items() if value is not None}
+        return drop_tokens(text.removeprefix(PREFIX), **given)
     if text.startswith(_TORCH_SOURCES):
         module, stated = load_named(text)
         given = {key: value for key, value in options.items() if value is not None}
