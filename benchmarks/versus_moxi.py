@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-import corpus
 import moxi_models as models
 import suffice
 from common import RESULTS, ROOT, model_file, write
@@ -49,6 +48,7 @@ def main() -> int:
     parser.add_argument("--public", default="", help="checkout of github.com/KosukeSumiyasu/MoXI")
     parser.add_argument("--peer-python", default=sys.executable)
     parser.add_argument("--photos", type=int, default=0, help="at most so many of each part")
+    parser.add_argument("--models", nargs="*", default=(), help="only these of parity and full")
     parser.add_argument("--report-only", action="store_true")
     args = parser.parse_args()
     for name in () if args.report_only else args.parts or PARTS:
@@ -63,7 +63,7 @@ def main() -> int:
 
 def parity(args: argparse.Namespace) -> None:
     """The first steps of both orders."""
-    for model in PARITY_MODELS:
+    for model in chosen(PARITY_MODELS, args):
         pictures = models.photographs(model, limited(PARITY_PHOTOS, args))
         inputs = [(name, models.photo_input(model, name)) for name, _ in pictures]
         both_sides(args, "parity", model, inputs, PARITY_STEPS)
@@ -71,7 +71,7 @@ def parity(args: argparse.Namespace) -> None:
 
 def full(args: argparse.Namespace) -> None:
     """Full orders."""
-    for model in FULL_MODELS:
+    for model in chosen(FULL_MODELS, args):
         n = limited(FULL_PHOTOS, args)
         if model.startswith("cifar"):
             inputs = models.cifar(model, n)
@@ -140,7 +140,7 @@ def targeted(args: argparse.Namespace) -> None:
         remember(OURS, f"targeted|{TARGETED_MODEL}|{'+'.join(pair['files'])}", run)
 
 
-def cost(args: argparse.Namespace) -> None:
+def cost(_: argparse.Namespace) -> None:
     """CPU milliseconds of a composite against the tokens kept, one thread."""
     x = models.photo_input("vit_tiny", models.photographs("vit_tiny_keep", 1)[0][0])
     composite = np.concatenate([x, np.ones((1, *x.shape[1:]), np.float32)])
@@ -245,6 +245,10 @@ def touching(mask: Any, shape: Any) -> float:
     cells = mask.reshape(14, 16, 14, 16).any(axis=(1, 3))
     objects = shape.reshape(14, 16, 14, 16).any(axis=(1, 3))
     return float((cells & objects).sum() / cells.sum())
+
+
+def chosen(names: tuple[str, ...], args: argparse.Namespace) -> list[str]:
+    return [n for n in names if not args.models or n in args.models]
 
 
 def limited(count: int, args: argparse.Namespace) -> int:

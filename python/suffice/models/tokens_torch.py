@@ -114,9 +114,9 @@ def _wrapper(vit: Any, patch: tuple[int, int], together: int | None) -> Any:
 
         def forward(self, x: Any) -> Any:
             """Scores ``[N, K]`` of composites with the keep channel, ``[N, C + 1, H, W]``."""
+            images = x[:, :-1]
             kept = torch.nn.functional.max_pool2d((x[:, -1:] > 0).float(), patch, patch)
             kept = kept.flatten(1) > 0
-            prefix, tokens = _embed(self.vit, x[:, :-1])
             counts = kept.sum(dim=1)
             rows, scores = [], []
             for count in torch.unique(counts).tolist():
@@ -124,19 +124,19 @@ def _wrapper(vit: Any, patch: tuple[int, int], together: int | None) -> Any:
                 step = together or len(alike)
                 for some in alike.split(step):
                     rows.append(some)
-                    scores.append(self._group(prefix, tokens, kept, some, count, step))
-            order = torch.argsort(torch.cat(rows)) if rows else torch.zeros(0, dtype=torch.long)
-            return torch.cat(scores)[order] if rows else vit.head(prefix[:, 0])
+                    scores.append(self._group(images, kept, some, count, step))
+            return torch.cat(scores)[torch.argsort(torch.cat(rows))]
 
-        def _group(
-            self, prefix: Any, tokens: Any, kept: Any, rows: Any, count: int, step: int
-        ) -> Any:
-            """Scores of rows that keep equally many tokens, filled up to `step` rows."""
+        def _group(self, images: Any, kept: Any, rows: Any, count: int, step: int) -> Any:
+            """Scores of rows that keep equally many tokens, filled up to `step` rows.
+
+            Everything is done in groups, the embedding too: what else is in the batch then
+            changes no bit where `step` is fixed.
+            """
             filled = torch.cat([rows, rows[-1:].expand(step - len(rows))])
-            width = tokens.shape[2]
-            chosen = tokens[filled][kept[filled]].reshape(step, count, width)
-            x = torch.cat([prefix[filled], chosen], dim=1)
-            return _classify(self.vit, x)[: len(rows)]
+            prefix, tokens = _embed(self.vit, images[filled])
+            chosen = tokens[kept[filled]].reshape(step, count, tokens.shape[2])
+            return _classify(self.vit, torch.cat([prefix, chosen], dim=1))[: len(rows)]
 
     return TokenDropping()
 
