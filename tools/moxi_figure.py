@@ -14,6 +14,7 @@ import suffice
 from suffice.models.demo import demo_photo
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "moxi.png"
+INSERTED, DELETED = "relative:0.9", "confidence:0.05"
 
 
 def main() -> None:
@@ -24,17 +25,21 @@ def main() -> None:
     import matplotlib.pyplot as plt
 
     clf = suffice.as_classifier("demo")
-    exp = suffice.explain(clf, demo_photo(), method=suffice.Moxi(order="both"))
-    details = exp.record["details"]
+    whole = suffice.explain(clf, demo_photo(), method=suffice.Moxi(), criterion=INSERTED)
+    without = suffice.explain(
+        clf, demo_photo(), method=suffice.Moxi(order="deletion"), criterion=DELETED
+    )
+    inserted = whole.record["details"]["insertion"]
+    removed = without.record["details"]["deletion"]
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.7), layout="constrained")
-    inserted, removed = details["insertion"], details["deletion"]
+    kept = ~without.extra_masks["removed"]
     panels = [
-        (np.ones_like(exp.mask), f"{exp.target_label}"),
-        (exp.mask, f"inserted: {len(inserted['order'])} patches suffice"),
-        (~exp.extra_masks["removed"], f"deleted: without {len(removed['order'])} it is another"),
+        (np.ones_like(whole.mask), f"{whole.target_label}"),
+        (whole.mask, f"{len(inserted['order'])} patches inserted: {INSERTED}"),
+        (kept, f"{len(removed['order'])} patches deleted: below {DELETED}"),
     ]
     for axis, (mask, title) in zip(axes, panels, strict=False):
-        axis.imshow(np.where(mask[..., None], exp.image, 235))
+        axis.imshow(np.where(mask[..., None], whole.image, 235))
         axis.set_title(title, fontsize=10)
         axis.axis("off")
     draw_rewards(axes[3], inserted, "inserted")
@@ -44,7 +49,8 @@ def main() -> None:
     axes[3].set_ylabel("log-odds of the class")
     axes[3].legend(fontsize=8)
     figure.savefig(PICTURE, dpi=100)
-    print(exp.evaluations, "evaluations;", inserted["order"], removed["order"])
+    for exp, order in ((whole, inserted), (without, removed)):
+        print(exp.status, exp.evaluations, "evaluations", order["order"])
 
 
 def draw_rewards(axis: Any, order: dict[str, Any], label: str) -> None:

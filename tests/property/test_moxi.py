@@ -90,6 +90,11 @@ def test_orders_are_those_of_the_definition(
     assert details["insertion"]["order"] == inserted
     assert details["deletion"]["order"] == removed
     assert details["deletion"]["opposing"] == opposing
+    if interactions:
+        check_interactions(details["insertion"], game.value)
+        check_interactions(
+            details["deletion"], lambda group: -game.value(frozenset(range(n)) - group)
+        )
     # The set is the first passing prefix; the extra masks are what the deletion took out.
     prefixes = [frozenset(inserted[: k + 1]) for k in range(len(inserted))]
     passing = next((p for p in prefixes if game.passes(p)), None)
@@ -109,6 +114,39 @@ def test_orders_are_those_of_the_definition(
         taken = frozenset(np.unique(game.labels[gone]).tolist())
         assert game.passes(whole)
         assert not game.passes(whole - taken)
+
+
+def check_interactions(details: dict[str, Any], value: twin.Value) -> None:
+    """Each chosen player's interaction with those before it, as the definition has it."""
+    order = details["order"]
+    wanted = [
+        float(twin.interaction(value, frozenset(order[:k]), b)) if k else 0.0
+        for k, b in enumerate(order)
+    ]
+    assert np.allclose(details["interactions"], wanted, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 50),
+    labels=label_maps(),
+    interactions=st.booleans(),
+    target=st.sampled_from([0, 1, 2]),
+)
+def test_what_a_deletion_leaves_passes(
+    seed: int, labels: np.ndarray, interactions: bool, target: int
+) -> None:
+    classify = Toy(seed, *SHAPE, n_classes=3).probabilities
+    subject = make_subject(classify, SHAPE, target=target)
+    ours = run(
+        classify, subject, order="deletion", feature_mask=labels, interactions=interactions
+    ).result
+    extra = ours.extra_masks or {}
+    assert len(ours.masks) or not subject.reference.passes[0]
+    for mask in _native.unpack(ours.masks, SHAPE):
+        assert classify(mask[None]).argmax() == target
+        if "opposing" in extra:
+            assert not (mask & _native.unpack(extra["opposing"][None], SHAPE)[0]).any()
 
 
 @settings(max_examples=40, deadline=None)

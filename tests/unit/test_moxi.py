@@ -119,6 +119,18 @@ def test_another_class_is_brought_about_by_taking_out_what_opposes_it() -> None:
     assert regions_of(ours.result.masks) == {B, C, D}
 
 
+def test_several_patches_may_oppose() -> None:
+    ours = run(sums(weighted(-5.0, -3.0, 1.5, 1.0)), target=1, order="deletion")
+    assert found(ours, "deletion") == [A, B, C, D]
+    assert ours.result.extra_masks is not None
+    assert regions_of(ours.result.extra_masks["opposing"]) == {A, B}
+    assert regions_of(ours.result.extra_masks["removed"]) == {C, D}
+    assert regions_of(ours.result.masks) == {D}
+    ranks = ours.result.responsibility
+    assert ranks is not None
+    assert [float(ranks[i == LABELS][0]) for i in (C, D, B, A)] == [4.0, 3.0, 2.0, 1.0]
+
+
 def test_ties_go_to_the_lowest_label() -> None:
     ours = run(sums(weighted(1.0, 1.0, 1.0, 1.0, bias=-2.5)))
     assert found(ours) == [A, B, C]
