@@ -18,6 +18,7 @@ _NAMES = {
     "prune": "suffice.refine",
     "as_classifier": "suffice.models.factory",
     "TorchClassifier": "suffice.models.torch_model",
+    "drop_tokens": "suffice.models.tokens",
     "Preprocess": "suffice.models.preprocess",
     "load": "suffice.explanation",
     "Explanation": "suffice.explanation",
@@ -29,6 +30,7 @@ _NAMES = {
     "Curve": "suffice.methods.curve",
     "FromRanking": "suffice.methods.from_ranking",
     "Minimal": "suffice.methods.minimal",
+    "Moxi": "suffice.methods.moxi",
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
@@ -61,12 +63,14 @@ if TYPE_CHECKING:
     from suffice.methods.curve import Curve as Curve
     from suffice.methods.from_ranking import FromRanking as FromRanking
     from suffice.methods.minimal import Minimal as Minimal
+    from suffice.methods.moxi import Moxi as Moxi
     from suffice.methods.msv import Msv as Msv
     from suffice.methods.prune import Pruned as Pruned
     from suffice.methods.rex import Rex as Rex
     from suffice.methods.sag import Sag as Sag
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
+    from suffice.models.tokens import drop_tokens as drop_tokens
     from suffice.models.torch_model import TorchClassifier as TorchClassifier
     from suffice.refine import prune as prune
 

@@ -493,7 +493,10 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
             "the model can't be explained where it gives no number",
             row=row,
         )
-    return Decisions(top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_))
+    score = scores[np.arange(len(scores)), targets].astype(np.float64)
+    return Decisions(
+        top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_), score
+    )
 
 
 def philox(key: tuple[int, int], counters: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

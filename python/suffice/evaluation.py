@@ -255,10 +255,16 @@ def _failed(rows: int, error: Exception) -> Judged:
 
 
 def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:
-    """Fixed half-full masks of coarse tiles, alike for every run."""
+    """Fixed masks of half of the coarse tiles, alike for every run.
+
+    Each has as many tiles as the others: a classifier that works on composites of equally many
+    tokens together then does so here, and shows what that does to its scores.
+    """
     height, width = shape
     tiles = np.random.Generator(np.random.Philox(key=[0, 0])).random(
         (n, -(-height // PROBE_TILE), -(-width // PROBE_TILE))
     )
-    keep = np.repeat(np.repeat(tiles < 0.5, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
+    ranks = np.argsort(np.argsort(tiles.reshape(n, -1), axis=1), axis=1).reshape(tiles.shape)
+    half = ranks < (tiles[0].size + 1) // 2
+    keep = np.repeat(np.repeat(half, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
     return _native.pack(np.ascontiguousarray(keep[:, :height, :width]))

@@ -23,6 +23,7 @@ _ROW = np.dtype(
         ("confidence", np.float64),
         ("lead", np.float64),
         ("log_odds", np.float64),
+        ("score", np.float64),
         ("margin", np.float64),
         ("passes", np.bool_),
     ]
@@ -227,7 +228,7 @@ class Track:
             return
         assert judged.decisions is not None
         rows = self.round.new_rows[where]
-        for name in ("top1", "top1_confidence", "confidence", "lead", "log_odds"):
+        for name in ("top1", "top1_confidence", "confidence", "lead", "log_odds", "score"):
             self._store[name][rows] = getattr(judged.decisions, name)
         self._store["margin"][rows] = judged.margin
         self._store["passes"][rows] = judged.passes
@@ -338,6 +339,7 @@ def outcomes_of(judged: Judged, row: int | None = None) -> Outcomes:
         log_odds=d.log_odds[pick],
         rest_lead=np.full_like(judged.margin[pick], -np.inf),
         own_margin=judged.margin[pick],
+        score=d.score[pick],
     )
 
 
@@ -408,4 +410,5 @@ def _worst(
         log_odds=table["log_odds"].min(axis=0),
         rest_lead=rest_lead,
         own_margin=judged["margin"].copy(),
+        score=table["score"].min(axis=0),
     )

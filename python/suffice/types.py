@@ -66,6 +66,9 @@ class Outcomes:
     own_margin : float64 [M]
         The margin of the criterion on the mask itself, whatever becomes of the rest; equal to
         ``margin`` for a subject that is not contrastive.
+    score : float64 [M]
+        The target's own score z_c under the baseline where it is lowest: its logit, or log p where
+        the model gives probabilities.
     """
 
     top1: npt.NDArray[np.int32]
@@ -77,6 +80,7 @@ class Outcomes:
     log_odds: npt.NDArray[np.float64]
     rest_lead: npt.NDArray[np.float64]
     own_margin: npt.NDArray[np.float64]
+    score: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.passes)
@@ -102,6 +106,8 @@ class Decisions:
         ``log(p_c / (1 - p_c))``, without loss of digits where p_c is near 0 or 1.
     wins_tie : bool [N]
         False where a class of lower index ties with the target at the top.
+    score : float64 [N]
+        The target's own score z_c: its logit, or log p where the model gives probabilities.
     """
 
     top1: npt.NDArray[np.int32]
@@ -110,6 +116,7 @@ class Decisions:
     lead: npt.NDArray[np.float64]
     log_odds: npt.NDArray[np.float64]
     wins_tie: npt.NDArray[np.bool_]
+    score: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.top1)

@@ -10,8 +10,8 @@ import suffice
 PUBLIC = {
     *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
-    *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
-    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "Sag"),
+    *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
+    *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag"),
     *("comparators", "metrics"),
 }
 

@@ -129,7 +129,8 @@ def preprocess(args: argparse.Namespace) -> Preprocess | None:
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise SettingsError(f"--preprocess and {option} exclude each other; give one of them")
-        return Preprocess.from_json(args.preprocess, Path(args.model).name)
+        name = Path(args.model.removeprefix("tokens:")).name
+        return Preprocess.from_json(args.preprocess, name)
     if not given:
         return None
     if "size" not in given:
