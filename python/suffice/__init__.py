@@ -32,6 +32,7 @@ _NAMES = {
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
+    "Sis": "suffice.methods.sis",
     "methods": "suffice.methods",
     "build_info": "suffice.info",
     "errors": "suffice.errors",
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from suffice.methods.msv import Msv as Msv
     from suffice.methods.prune import Pruned as Pruned
     from suffice.methods.rex import Rex as Rex
+    from suffice.methods.sis import Sis as Sis
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
     from suffice.models.torch_model import TorchClassifier as TorchClassifier

@@ -317,7 +317,7 @@ class _Run:
             if isinstance(item, Failure):
                 self.order.append(item)
                 continue
-            track = Track(item, self.engine.settings.budget)
+            track = Track(item, self.engine.settings.budget, self.engine.method.repeats)
             self.order.append(track)
             if self.engine._probe is None and self.jobs:
                 # The first subject measures the classifier; the others wait for its answer.

@@ -11,7 +11,7 @@ PUBLIC = {
     *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
-    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune"),
+    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "Sis", "prune"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")

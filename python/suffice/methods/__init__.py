@@ -11,6 +11,7 @@ from suffice.methods import from_ranking as _from_ranking  # noqa: F401
 from suffice.methods import minimal as _minimal  # noqa: F401
 from suffice.methods import msv as _msv  # noqa: F401
 from suffice.methods import rex as _rex  # noqa: F401
+from suffice.methods import sis as _sis  # noqa: F401
 from suffice.methods.base import Method, registered
 
 
