@@ -27,7 +27,7 @@ from suffice.subject import Subject
 from suffice.track import Answer, Question, Track, grow, outcomes_of
 from suffice.types import Decisions, PackedMasks, Scores
 
-MAX_JOB_ROWS = 16
+MAX_JOB_ROWS = 64
 GROW_CHUNK = 10
 GROW_STEPS = 16
 

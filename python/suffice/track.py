@@ -200,7 +200,8 @@ class Track:
             shown, sides = np.concatenate([masks, complement(masks, self.subject.shape)]), 2
         allowed = n_masks
         if self.budget is not None:
-            allowed = min(n_masks, (self.budget - self.evaluations) // (baselines * sides))
+            left = max(0, self.budget - self.evaluations)
+            allowed = min(n_masks, left // (baselines * sides))
         rows = np.arange(baselines * sides * allowed).reshape(baselines, sides * allowed)
         if rows.size > len(self._store):
             self._store = np.zeros(rows.size, _ROW)
