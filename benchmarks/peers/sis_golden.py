@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 from sis_run import flat, load_peer
 
 ROOT = Path(__file__).resolve().parents[2]

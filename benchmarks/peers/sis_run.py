@@ -61,8 +61,7 @@ class Function:
 
 def load_peer(path: str) -> ModuleType:
     """The authors' module. It names a type that NumPy 2 no longer has."""
-    if not hasattr(np, "float_"):
-        np.float_ = np.float64  # type: ignore[attr-defined]
+    np.__dict__.setdefault("float_", np.float64)
     spec = importlib.util.spec_from_file_location("sis", path)
     assert spec is not None
     assert spec.loader is not None

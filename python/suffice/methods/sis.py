@@ -61,15 +61,9 @@ class Sis(Method):
     keep: float | None = None
 
     def __post_init__(self) -> None:
-        keep = self.keep
-        if keep is None:
+        if self.keep is None:
             return
-        number = isinstance(keep, int | float) and not isinstance(keep, bool)
-        if not number or not 0.0 < keep <= 1.0:
-            raise SettingsError(
-                "method sis: setting keep should be a part of the pixels, above 0 and at most 1, "
-                f"or none; got {keep!r}"
-            )
+        _check_part(self.keep)
         # A pixel subset is wanted whatever the baselines pass, and nothing else stands in for it.
         object.__setattr__(self, "own_criteria", True)
 
@@ -232,3 +226,12 @@ class _Selection:
             suffix = "" if number == 1 else f"_{number}"
             named[f"order{suffix}"], named[f"values{suffix}"] = order, values
         return named
+
+
+def _check_part(keep: Any) -> None:
+    number = isinstance(keep, int | float) and not isinstance(keep, bool)
+    if not number or not 0.0 < keep <= 1.0:
+        raise SettingsError(
+            "method sis: setting keep should be a part of the pixels, above 0 and at most 1, "
+            f"or none; got {keep!r}"
+        )
