@@ -351,3 +351,13 @@ def test_a_real_classifier_gives_the_twins_order(zoo: Path) -> None:
         dropped.append(best[0])
         assert values[step] == pytest.approx(best[1], rel=1e-12)
     assert order.tolist() == dropped
+
+
+def test_pruned_sets_pass_and_keep_the_order() -> None:
+    clf = classifier(weighted(STEPS))
+    settings = {"method": "sis", "criterion": "confidence:0.98", "grain": 1}
+    plain = suffice.explain(clf, toy.ones(*SHAPE), **settings)
+    pruned = suffice.explain(clf, toy.ones(*SHAPE), prune=True, **settings)
+    assert flat(pruned.mask) == flat(plain.mask)
+    assert pruned.certificate.irreducible_at == 1
+    assert np.array_equal(pruned.arrays["order"], plain.arrays["order"])
