@@ -35,6 +35,7 @@ _NAMES = {
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
     "Sag": "suffice.methods.sag",
+    "Sis": "suffice.methods.sis",
     "comparators": "suffice.comparators",
     "methods": "suffice.methods",
     "metrics": "suffice.metrics",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from suffice.methods.prune import Pruned as Pruned
     from suffice.methods.rex import Rex as Rex
     from suffice.methods.sag import Sag as Sag
+    from suffice.methods.sis import Sis as Sis
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
     from suffice.models.tokens import drop_tokens as drop_tokens

@@ -27,7 +27,7 @@ from suffice.subject import Subject
 from suffice.track import Answer, Question, Track, grow, outcomes_of
 from suffice.types import Decisions, PackedMasks, Scores
 
-MAX_JOB_ROWS = 16
+MAX_JOB_ROWS = 64
 GROW_CHUNK = 10
 GROW_STEPS = 16
 
@@ -317,7 +317,7 @@ class _Run:
             if isinstance(item, Failure):
                 self.order.append(item)
                 continue
-            track = Track(item, self.engine.settings.budget)
+            track = Track(item, self.engine.settings.budget, self.engine.method.repeats)
             self.order.append(track)
             if self.engine._probe is None and self.jobs:
                 # The first subject measures the classifier; the others wait for its answer.

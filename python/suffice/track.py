@@ -97,11 +97,13 @@ class Track:
     """The state of one live subject.
 
     The cache of outcomes lives here, keyed by the 128-bit hash of the mask and the baseline's
-    index, so a repeated mask costs nothing for as long as the subject lives (DESIGN.md 2).
+    index, so a repeated mask costs nothing for as long as the subject lives (DESIGN.md 2). Where
+    `remember` is false the store holds one round at a time instead.
     """
 
     question: Question
     budget: int | None
+    remember: bool = True
     round: Round | None = None
     subject: Subject | None = None
     search: Search | None = None
@@ -150,7 +152,7 @@ class Track:
         if masks is None:
             self.round = None
             return False
-        self.round = self._plan(masks)
+        self.round = self._plan(masks) if self.remember else self._plan_new(masks)
         return True
 
     def _plan(self, masks: PackedMasks) -> Round:
@@ -188,6 +190,35 @@ class Track:
             new_owners=order[3],
             cut=allowed < n_masks,
             missing=len(new),
+        )
+
+    def _plan_new(self, masks: PackedMasks) -> Round:
+        """As `_plan`, of masks that are all new: nothing is looked up and nothing kept."""
+        assert self.subject is not None
+        n_masks, baselines = len(masks), len(self.question.baselines)
+        shown, sides = masks, 1
+        if self.subject.contrastive:
+            shown, sides = np.concatenate([masks, complement(masks, self.subject.shape)]), 2
+        allowed = n_masks
+        if self.budget is not None:
+            left = max(0, self.budget - self.evaluations)
+            allowed = min(n_masks, left // (baselines * sides))
+        rows = np.arange(baselines * sides * allowed).reshape(baselines, sides * allowed)
+        if rows.size > len(self._store):
+            self._store = np.zeros(rows.size, _ROW)
+        owners = np.arange(allowed)
+        which = np.concatenate([owners + side * n_masks for side in range(sides)])
+        return Round(
+            masks=masks[:allowed],
+            shown=shown,
+            rows=rows[:, :allowed],
+            rest_rows=rows[: baselines if sides > 1 else 0, allowed:],
+            new_baselines=np.repeat(np.arange(baselines), sides * allowed),
+            new_masks=np.tile(which, baselines),
+            new_rows=rows.reshape(-1),
+            new_owners=np.tile(owners, baselines * sides),
+            cut=allowed < n_masks,
+            missing=rows.size,
         )
 
     def waiting(self) -> int:

@@ -11,7 +11,7 @@ PUBLIC = {
     *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
-    *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag"),
+    *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
     *("comparators", "metrics"),
 }
 

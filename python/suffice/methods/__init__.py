@@ -13,6 +13,7 @@ from suffice.methods import moxi as _moxi  # noqa: F401
 from suffice.methods import msv as _msv  # noqa: F401
 from suffice.methods import rex as _rex  # noqa: F401
 from suffice.methods import sag as _sag  # noqa: F401
+from suffice.methods import sis as _sis  # noqa: F401
 from suffice.methods.base import Method, registered
 
 

@@ -12,6 +12,9 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from suffice.criterion import Criterion
 from suffice.errors import SettingsError
 from suffice.subject import Subject
@@ -39,6 +42,8 @@ class SearchResult:
         Numbers of the method worth keeping in the record (JSON types only).
     extra_masks : dict of str to uint64 [words]
         Further named sets a method defines, such as ``necessary`` or ``complete``.
+    arrays : dict of str to array
+        Named arrays of the method worth keeping beside the record, such as ``order``.
     """
 
     masks: PackedMasks
@@ -48,6 +53,7 @@ class SearchResult:
     criteria: tuple[Criterion, ...] = ()
     details: JsonObject | None = None
     extra_masks: dict[str, PackedMasks] | None = None
+    arrays: dict[str, npt.NDArray[np.generic]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("irreducible", "criteria"):
@@ -163,6 +169,9 @@ class Method(ABC):
         Whether its searches judge by criteria of their own. The engine then leaves it to them what
         follows where the baselines alone pass the subject's criterion, and a stopped search holds
         what its ``standing`` says and nothing else.
+    repeats : bool
+        Whether its searches may ask for a mask again. Where false the engine remembers no outcome
+        beyond its round, which bounds memory, and counts every mask that is asked.
     """
 
     name: ClassVar[str]
@@ -171,6 +180,7 @@ class Method(ABC):
     many_hint: ClassVar[str] = ""
     certifies: ClassVar[bool] = False
     own_criteria: ClassVar[bool] = False
+    repeats: ClassVar[bool] = True
 
     @abstractmethod
     def make_search(self, subject: Subject) -> Search:
