@@ -17,6 +17,7 @@ _NAMES = {
     "verify": "suffice.api",
     "prune": "suffice.refine",
     "as_classifier": "suffice.models.factory",
+    "Ensemble": "suffice.models.ensemble",
     "TorchClassifier": "suffice.models.torch_model",
     "Preprocess": "suffice.models.preprocess",
     "load": "suffice.explanation",
@@ -28,6 +29,7 @@ _NAMES = {
     "Failure": "suffice.engine",
     "Curve": "suffice.methods.curve",
     "FromRanking": "suffice.methods.from_ranking",
+    "GradientSis": "suffice.methods.gradient_sis",
     "Minimal": "suffice.methods.minimal",
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
@@ -55,10 +57,12 @@ if TYPE_CHECKING:
     from suffice.methods import all_methods
     from suffice.methods.curve import Curve as Curve
     from suffice.methods.from_ranking import FromRanking as FromRanking
+    from suffice.methods.gradient_sis import GradientSis as GradientSis
     from suffice.methods.minimal import Minimal as Minimal
     from suffice.methods.msv import Msv as Msv
     from suffice.methods.prune import Pruned as Pruned
     from suffice.methods.rex import Rex as Rex
+    from suffice.models.ensemble import Ensemble as Ensemble
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
     from suffice.models.torch_model import TorchClassifier as TorchClassifier

@@ -66,6 +66,11 @@ class Outcomes:
     own_margin : float64 [M]
         The margin of the criterion on the mask itself, whatever becomes of the rest; equal to
         ``margin`` for a subject that is not contrastive.
+    gradient : float32 [M, H, W] or None
+        Only where a search asked for `suffice.methods.base.Gradients`: the derivative of the value
+        with respect to the kept mask, ``sum_c (x_c - b_c) dF/dx'_c``, under the baseline where the
+        target's log-odds are lowest (the first of equals): the slope of the worst case, which is
+        what must pass.
     """
 
     top1: npt.NDArray[np.int32]
@@ -77,6 +82,7 @@ class Outcomes:
     log_odds: npt.NDArray[np.float64]
     rest_lead: npt.NDArray[np.float64]
     own_margin: npt.NDArray[np.float64]
+    gradient: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.passes)

@@ -18,7 +18,8 @@ Coroutine = Generator[PackedMasks, Outcomes, Result]
 
 def part(outcomes: Outcomes, which: slice) -> Outcomes:
     """Outcomes of some of a round's masks."""
-    return Outcomes(**{f.name: getattr(outcomes, f.name)[which] for f in fields(Outcomes)})
+    given = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes)}
+    return Outcomes(**{name: None if v is None else v[which] for name, v in given.items()})
 
 
 def judged(outcomes: Outcomes, criterion: Criterion, subject: Subject) -> Outcomes:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 from suffice.criterion import Criterion
 from suffice.errors import SettingsError
+from suffice.models.base import Value
 from suffice.subject import Subject
 from suffice.types import JsonObject, Outcomes, PackedMasks, Responsibility
 
@@ -67,12 +68,38 @@ class SearchResult:
         return self.criteria[k] if self.criteria else otherwise
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """A round that asks for gradients besides the outcomes of its masks.
+
+    It is answered by `Outcomes` with ``gradient`` filled in. Under every baseline each of its masks
+    costs one gradient, which counts 3 evaluations and brings the outcome along; gradients are not
+    cached, the outcomes are.
+
+    Attributes
+    ----------
+    masks : uint64 [M, words]
+    of : {"log_odds", "logit", "probability", "log_probability"}
+        What of the target is differentiated.
+    """
+
+    masks: PackedMasks
+    of: Value = "probability"
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+Asked = PackedMasks | Gradients
+"""What a round may be."""
+
+
 @runtime_checkable
 class Search(Protocol):
     """One method at work on one subject."""
 
-    def ask(self) -> PackedMasks | None:
-        """The next complete round of masks ``[M, words]``, or None when the search is over."""
+    def ask(self) -> Asked | None:
+        """The next complete round, masks ``[M, words]`` or `Gradients`; None: the search is over."""
 
     def tell(self, outcomes: Outcomes) -> None:
         """Take the outcomes of the whole round, in ask order."""
@@ -84,7 +111,7 @@ class Search(Protocol):
         """What the search holds if it is stopped now; None: the engine keeps the best it saw."""
 
 
-Rounds = Generator[PackedMasks, Outcomes, SearchResult]
+Rounds = Generator[Asked, Outcomes, SearchResult]
 """A search written as a coroutine: yields rounds, receives outcomes, returns its result."""
 
 
@@ -104,7 +131,7 @@ class RoundSearch:
     ) -> None:
         self._rounds = rounds
         self._standing = standing or (lambda: None)
-        self._pending: PackedMasks | None = None
+        self._pending: Asked | None = None
         self._result: SearchResult | None = None
         self._advance(None)
 
@@ -117,7 +144,7 @@ class RoundSearch:
         except StopIteration as stop:
             self._pending, self._result = None, stop.value
 
-    def ask(self) -> PackedMasks | None:
+    def ask(self) -> Asked | None:
         """The next round, or None when the coroutine has returned."""
         return self._pending
 
@@ -163,6 +190,9 @@ class Method(ABC):
         Whether its searches judge by criteria of their own. The engine then leaves it to them what
         follows where the baselines alone pass the subject's criterion, and a stopped search holds
         what its ``standing`` says and nothing else.
+    differentiates : bool
+        Whether its searches ask for `Gradients`; a classifier that gives none is then refused
+        before anything is evaluated.
     """
 
     name: ClassVar[str]
@@ -171,6 +201,7 @@ class Method(ABC):
     many_hint: ClassVar[str] = ""
     certifies: ClassVar[bool] = False
     own_criteria: ClassVar[bool] = False
+    differentiates: ClassVar[bool] = False
 
     @abstractmethod
     def make_search(self, subject: Subject) -> Search:
