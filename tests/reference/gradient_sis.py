@@ -80,10 +80,14 @@ def collection(
     for number in range(count):
         batches = [group] if number == 0 else [[n] for n in group]
         going = []
-        for batch in batches:
+        for started in batches:
+            batch = started
             with torch.no_grad():
                 shown = torch.where(removed[batch][:, None] == 0, images[batch], baselines[batch])
-                rest = [passes(module(s[None])[0], int(targets[n])) for n, s in zip(batch, shown)]
+                rest = [
+                    passes(module(s[None])[0], int(targets[n]))
+                    for n, s in zip(batch, shown, strict=True)
+                ]
             batch = [n for n, ok in zip(batch, rest, strict=True) if ok]
             if not batch:
                 continue

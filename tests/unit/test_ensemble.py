@@ -154,10 +154,7 @@ def test_gradients_are_those_of_the_mean(output, of):
         z = (a + (np.log(b) if output == "mixed" else b)) / 2
         rows = np.arange(len(z))
         own = z[rows, targets]
-        if output == "multilabel":
-            p = 1 / (1 + np.exp(-own))
-        else:
-            p = softmax(z)[rows, targets]
+        p = 1 / (1 + np.exp(-own)) if output == "multilabel" else softmax(z)[rows, targets]
         log_odds = np.log(p / (1 - p))
         return {"logit": own, "probability": p, "log_probability": np.log(p)}.get(of, log_odds)
 

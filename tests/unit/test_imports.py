@@ -12,6 +12,7 @@ PUBLIC = {
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune"),
+    *("Ensemble", "GradientSis"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")

@@ -122,7 +122,7 @@ class _Run:
 
         args = self._args
         method = options.method(args)
-        classifier = options.classifier(args)
+        classifier = options.classifier(args, gradients=method.differentiates)
         if classifier.fixed_batch == 1:
             print(
                 f"{classifier.name} takes one image at a time: slower than a model with a dynamic "

@@ -6,6 +6,7 @@ The method of Carter, Jain, Mueller and Gifford (Overinterpretation, section S5)
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -14,8 +15,15 @@ import numpy.typing as npt
 
 from suffice import _native
 from suffice.errors import SettingsError
-from suffice.methods._rounds import Coroutine
-from suffice.methods.base import Gradients, Method, Rounds, RoundSearch, SearchResult, register
+from suffice.methods.base import (
+    Asked,
+    Gradients,
+    Method,
+    Rounds,
+    RoundSearch,
+    SearchResult,
+    register,
+)
 from suffice.models.base import VALUES, Value
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks, PixelMask, Responsibility
@@ -57,7 +65,7 @@ class GradientSis(Method):
     of: Value = "probability"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
+        if type(self.k) is not int or self.k < 1:
             raise SettingsError(
                 "method gradient-sis: setting k should be a whole number of at least 1; "
                 f"got {self.k!r}"
@@ -118,7 +126,7 @@ class _Collection:
         """The sets found so far; None before the first."""
         return self._result() if self.found else None
 
-    def _find(self, rest: PixelMask) -> Coroutine[PixelMask]:
+    def _find(self, rest: PixelMask) -> Generator[Asked, Outcomes, PixelMask]:
         """Leave out k pixels at a time until none is left; the last state that passed.
 
         That is FindSIS: the shortest suffix of the order that passes. `rest` does.

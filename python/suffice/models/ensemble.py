@@ -138,7 +138,7 @@ class Ensemble:
 
 
 def _members(given: Sequence[Any]) -> list[Classifier]:
-    if isinstance(given, (str, bytes)) or not isinstance(given, Sequence) or not given:
+    if not isinstance(given, (list, tuple)) or not given:
         raise SettingsError(
             f"an ensemble is made of a list of at least one classifier, got {given!r}"
         )
