@@ -17,6 +17,7 @@ _NAMES = {
     "verify": "suffice.api",
     "prune": "suffice.refine",
     "as_classifier": "suffice.models.factory",
+    "Ensemble": "suffice.models.ensemble",
     "TorchClassifier": "suffice.models.torch_model",
     "drop_tokens": "suffice.models.tokens",
     "Preprocess": "suffice.models.preprocess",
@@ -29,6 +30,7 @@ _NAMES = {
     "Failure": "suffice.engine",
     "Curve": "suffice.methods.curve",
     "FromRanking": "suffice.methods.from_ranking",
+    "GradientSis": "suffice.methods.gradient_sis",
     "Minimal": "suffice.methods.minimal",
     "Moxi": "suffice.methods.moxi",
     "Msv": "suffice.methods.msv",
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
     from suffice.methods import all_methods
     from suffice.methods.curve import Curve as Curve
     from suffice.methods.from_ranking import FromRanking as FromRanking
+    from suffice.methods.gradient_sis import GradientSis as GradientSis
     from suffice.methods.minimal import Minimal as Minimal
     from suffice.methods.moxi import Moxi as Moxi
     from suffice.methods.msv import Msv as Msv
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
     from suffice.methods.rex import Rex as Rex
     from suffice.methods.sag import Sag as Sag
     from suffice.methods.sis import Sis as Sis
+    from suffice.models.ensemble import Ensemble as Ensemble
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
     from suffice.models.tokens import drop_tokens as drop_tokens

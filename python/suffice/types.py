@@ -69,6 +69,11 @@ class Outcomes:
     score : float64 [M]
         The target's own score z_c under the baseline where it is lowest: its logit, or log p where
         the model gives probabilities.
+    gradient : float32 [M, H, W] or None
+        Only where a search asked for `suffice.methods.base.Gradients`: the derivative of the value
+        with respect to the kept mask, ``sum_c (x_c - b_c) dF/dx'_c``, under the baseline where the
+        target's log-odds are lowest (the first of equals): the slope of the worst case, which is
+        what must pass.
     """
 
     top1: npt.NDArray[np.int32]
@@ -81,6 +86,7 @@ class Outcomes:
     rest_lead: npt.NDArray[np.float64]
     own_margin: npt.NDArray[np.float64]
     score: npt.NDArray[np.float64]
+    gradient: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.passes)

@@ -12,7 +12,7 @@ PUBLIC = {
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
-    *("comparators", "metrics"),
+    *("comparators", "metrics", "Ensemble", "GradientSis"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")

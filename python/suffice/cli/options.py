@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import SettingsError
+from suffice.models.labels import read_labels
 
 if TYPE_CHECKING:
     from suffice.methods.base import Method
@@ -138,7 +139,9 @@ def preprocess(args: argparse.Namespace) -> Preprocess | None:
     return Preprocess(**given)
 
 
-def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Classifier:
+def classifier(
+    args: argparse.Namespace, made: Preprocess | None = None, gradients: bool = False
+) -> Classifier:
     """Load the model that the options name.
 
     Parameters
@@ -146,9 +149,20 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
     args : Namespace
     made : Preprocess, optional
         Taken instead of what the options say.
+    gradients : bool
+        Whether they are needed: an ONNX file is then converted to torch.
     """
     import suffice
 
+    if gradients and str(args.model).lower().endswith(".onnx"):
+        return suffice.TorchClassifier.from_onnx(
+            args.model,
+            preprocess(args) if made is None else made,
+            args.output_kind,
+            args.device,
+            args.threads,
+            labels=None if args.labels is None else read_labels(args.labels),
+        )
     return suffice.as_classifier(
         args.model,
         preprocess=preprocess(args) if made is None else made,
@@ -159,14 +173,15 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
     )
 
 
-def method(args: argparse.Namespace, load: Callable[[], Classifier]) -> Method:
+def method(args: argparse.Namespace, load: Callable[..., Classifier]) -> Method:
     """Make the method with its settings.
 
     Parameters
     ----------
     args : Namespace
     load : callable
-        Gives the classifier, which a comparator as a ranking needs.
+        Gives the classifier, which a comparator as a ranking needs; ``load(gradients=True)`` one
+        that is differentiable.
 
     Raises
     ------
