@@ -34,7 +34,7 @@ from suffice import comparators, metrics
 
 STORE = ROOT / "benchmarks" / "cache" / "all_methods.jsonl"
 MODELS = ("efficientnet_lite0", "squeezenet1.1")
-CIFAR_MODEL = "resnet20"
+CIFAR_MODEL = "cifar_resnet20"
 SEED = 0
 STEPS = 50  # of the insertion and deletion curves
 GRADIENTS = ("gradients", "module")  # what a comparator may need that ONNX Runtime doesn't have
@@ -196,18 +196,16 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> str:
     """All parts as Markdown."""
-    lines = [
+    about = (
         "Medians over the pictures (quartiles of the area); *evaluations* are those of the map and of "
         "the search, a gradient counting 3; curves of the map in 50 steps, AUC over the confidence on "
-        "the whole picture; *Dice* of the set with that of `rex`. Criterion `top1`, zero baseline.",
-    ]
+        "the whole picture; *Dice* of the set with that of `rex`. Criterion `top1`, zero baseline."
+    )
+    lines = [about]
+    head = "| method | n | area % | evaluations | seconds | insertion | deletion | Dice | irreducible |"
     for part, summary in result["parts"].items():
         lines += ["", f"**{part}** ({result['about'][part]})", ""]
-        lines += [
-            "| method | n | area % | evaluations | seconds | insertion | deletion | Dice | "
-            "irreducible |",
-            "|---|---|---|---|---|---|---|---|---|",
-        ]
+        lines += [head, "|---|---|---|---|---|---|---|---|---|"]
         ordered = sorted(summary.items(), key=lambda e: (e[1]["area"] or {"median": 2})["median"])
         lines += [line_of(name, entry) for name, entry in ordered]
     return "\n".join(lines)

@@ -159,11 +159,16 @@ class Track:
     def ask(self) -> bool:
         """Take the search's next round; False when the search is over."""
         assert self.search is not None
-        masks = self.search.ask()
-        if masks is None:
+        asked = self.search.ask()
+        if asked is None:
             self.round = None
             return False
-        self.round = self._plan(masks) if self.remember else self._plan_new(masks)
+        if self.remember:
+            self.round = self._plan(asked)
+        elif isinstance(asked, Gradients):
+            raise TypeError("a method whose `repeats` is false asked for gradients: make it true")
+        else:
+            self.round = self._plan_new(asked)
         return True
 
     def _plan(self, asked: Asked) -> Round:
@@ -235,16 +240,19 @@ class Track:
         if rows.size > len(self._store):
             self._store = np.zeros(rows.size, _ROW)
         owners = np.arange(allowed)
+        by_baseline = np.repeat(np.arange(baselines), sides * allowed)
         which = np.concatenate([owners + side * n_masks for side in range(sides)])
         return Round(
             masks=masks[:allowed],
             shown=shown,
             rows=rows[:, :allowed],
             rest_rows=rows[: baselines if sides > 1 else 0, allowed:],
-            new_baselines=np.repeat(np.arange(baselines), sides * allowed),
+            new_groups=by_baseline,
+            new_baselines=by_baseline,
             new_masks=np.tile(which, baselines),
             new_rows=rows.reshape(-1),
             new_owners=np.tile(owners, baselines * sides),
+            new_costs=np.ones(rows.size, np.intp),
             cut=allowed < n_masks,
             missing=rows.size,
         )
