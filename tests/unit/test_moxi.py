@@ -257,6 +257,9 @@ def test_equality_and_record() -> None:
     assert hash(Moxi(feature_mask=LABELS)) == hash(Moxi(feature_mask=LABELS.copy()))
     assert Moxi(feature_mask=LABELS) != Moxi(feature_mask=LABELS + 1)
     assert Moxi(feature_mask=LABELS).settings()["feature_mask"]["shape"] == [2, 4]
+    one, other = (lambda _: LABELS), (lambda _: LABELS)
+    assert Moxi(feature_mask=one) == Moxi(feature_mask=one) != Moxi(feature_mask=other)
+    assert hash(Moxi(feature_mask=one)) == hash(Moxi(feature_mask=one))
     assert Moxi.from_settings({"full": "true", "grid": "7"}) == Moxi(full=True, grid=7)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.criterion import MAX_LOG_ODDS
-from suffice.methods._players import Players
+from suffice.methods._regions import Regions
 from suffice.methods._rounds import Coroutine
 from suffice.types import JsonObject, Outcomes, PackedMasks
 
@@ -39,7 +39,7 @@ class Walk:
 
     Attributes
     ----------
-    players : Players
+    players : Regions
     reward : str
     interactions : bool
         Whether each step looks at every player left; otherwise the first look decides all.
@@ -58,7 +58,7 @@ class Walk:
         Reward of the last look at putting in or taking out each player.
     """
 
-    players: Players
+    players: Regions
     reward: Reward
     interactions: bool
     removes: bool

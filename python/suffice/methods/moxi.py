@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from suffice import _native
 from suffice.errors import SettingsError
-from suffice.methods import _players
-from suffice.methods._players import Players
+from suffice.methods._rankings import described
+from suffice.methods._regions import Regions, checked, identity, regions_of
 from suffice.methods._rounds import Coroutine, counted
 from suffice.methods._walk import REWARDS, Reward, Walk, rewards
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register
@@ -41,9 +41,10 @@ class Moxi(Method):
         ``removed``; its sufficient set is what was left before the last of them.
     grid : int
         Players are the cells of such a grid; boundaries at ``floor(i * H / grid)``.
-    feature_mask : int array [H, W], path or None
-        Players are the regions of this label map instead, on the model's grid; also a .npy file or
-        a .npz file with ``feature_mask``.
+    feature_mask : int array [H, W], path, callable or None
+        Players are the regions of this label map instead, on the model's grid; also a .npy file,
+        a .npz file with ``feature_mask``, or a function that is called with a
+        `suffice.subject.Subject`, possibly from several threads, and returns the array.
     reward : {"log_odds", "log_probability", "logit", "confidence"}
         v of the target: ``log(p / (1 - p))``, log p, its score, p.
     interactions : bool
@@ -94,23 +95,26 @@ class Moxi(Method):
                     f"method moxi: setting {name} should be true or false; "
                     f"got {getattr(self, name)!r}"
                 )
-        mask = _players.checked(self.feature_mask, self.name)
+        mask = checked(self.feature_mask, self.name)
         object.__setattr__(self, "feature_mask", mask)
 
     def __eq__(self, other: object) -> bool:
         """Whether all settings agree; label maps by what they hold."""
-        return isinstance(other, Moxi) and str(self.settings()) == str(other.settings())
+        return isinstance(other, Moxi) and self._identity() == other._identity()
 
     def __hash__(self) -> int:
         """Equal for equal methods."""
-        return hash(str(self.settings()))
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[Any, ...]:
+        return (*(self.settings() | {"feature_mask": identity(self.feature_mask)}).values(),)
 
     def settings(self) -> JsonObject:
         """All settings; a label map as its digest and shape."""
         return {
             "order": self.order,
             "grid": self.grid,
-            "feature_mask": _players.described(self.feature_mask),
+            "feature_mask": described(self.feature_mask),
             "reward": self.reward,
             "interactions": self.interactions,
             "full": self.full,
@@ -126,11 +130,7 @@ class Moxi(Method):
         InputError
             If a file holds no label map.
         """
-        players = (
-            _players.grid_players(subject.shape, self.grid)
-            if self.feature_mask is None
-            else _players.mask_players(self.feature_mask, subject.shape, self.name)
-        )
+        players = regions_of(self.feature_mask, self.grid, subject, self.name)
         search = _Moxi(self, subject, players)
         return RoundSearch(search.run(), search.standing)
 
@@ -142,10 +142,10 @@ class _Moxi:
     ----------
     method : Moxi
     subject : Subject
-    players : Players
+    players : Regions
     """
 
-    def __init__(self, method: Moxi, subject: Subject, players: Players) -> None:
+    def __init__(self, method: Moxi, subject: Subject, players: Regions) -> None:
         self.method, self.subject, self.players = method, subject, players
         self.insertion: Walk | None = None
         self.deletion: Walk | None = None
