@@ -14,7 +14,7 @@ import numpy.typing as npt
 from suffice import _native
 from suffice._native import LabelMap
 from suffice.errors import InputError, SettingsError
-from suffice.methods._rankings import described
+from suffice.methods._arrays import read_array, to_numpy
 from suffice.subject import Subject
 from suffice.types import PackedMasks
 
@@ -93,7 +93,7 @@ def regions_of(feature_mask: Any, grid: int, subject: Subject, method: str) -> R
         if callable(feature_mask):
             labels = _array(feature_mask(subject), method, InputError)
         else:
-            what, labels = os.fspath(feature_mask), _read(Path(feature_mask), method)
+            what, labels = os.fspath(feature_mask), read_array(Path(feature_mask), KEY)
         labels = _label_map(labels, what, method, InputError)
     if labels.shape != shape:
         raise error(
@@ -129,13 +129,8 @@ def checked(feature_mask: Any, method: str) -> Any:
     return labels
 
 
-def identity(feature_mask: Any) -> Any:
-    """What makes two settings equal: what a label map holds, the same path, the same function."""
-    return feature_mask if callable(feature_mask) else str(described(feature_mask))
-
-
 def _array(given: Any, method: str, error: type[InputError]) -> npt.NDArray[Any]:
-    array = given.detach().cpu().numpy() if hasattr(given, "detach") else given
+    array = to_numpy(given)
     if not isinstance(array, np.ndarray):
         raise error(
             f"method {method}: feature_mask should be an int array [H, W], a path or a function, "
@@ -155,21 +150,3 @@ def _label_map(
             f"region; got {array.dtype} of shape {list(array.shape)}"
         )
     return np.ascontiguousarray(array, np.int64)
-
-
-def _read(path: Path, method: str) -> npt.NDArray[Any]:
-    try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            names = loaded.files
-            if KEY in names:
-                array: npt.NDArray[Any] = loaded[KEY]
-                return array
-    except Exception as error:
-        raise InputError(f"{os.fspath(path)} can't be read as an array: {error}") from None
-    raise InputError(
-        f"method {method}: {os.fspath(path)}: expected an array called {KEY!r}, found "
-        f"{', '.join(names) or 'none'}"
-    )

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from suffice import _native
 from suffice.errors import SettingsError
-from suffice.methods._rankings import described
-from suffice.methods._regions import Regions, checked, identity, regions_of
+from suffice.methods._arrays import described, identity
+from suffice.methods._regions import Regions, checked, regions_of
 from suffice.methods._rounds import Coroutine, counted
 from suffice.methods._walk import REWARDS, Reward, Walk, rewards
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register

@@ -13,9 +13,9 @@ import numpy as np
 
 from suffice import _native
 from suffice.errors import SettingsError
+from suffice.methods._arrays import described, identity
 from suffice.methods._patches import Patches, PatchSet, diverse, formula, without_each
-from suffice.methods._rankings import described
-from suffice.methods._regions import checked, identity, regions_of
+from suffice.methods._regions import checked, regions_of
 from suffice.methods._rounds import Coroutine, together
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register
 from suffice.subject import Subject
