@@ -1,0 +1,258 @@
+"""Rows of a study as arrays: what is kept, what counts as which size, seeds joined."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import InputError
+from suffice.statistics.results import Floats
+
+Columns = dict[str, npt.NDArray[Any]]
+EXCLUDABLE = ("empty", "unattained", "budget", "uncertified")
+_SETUP = ("method", "criterion", "baseline", "grain")
+_TRUTH = ("correct", "correct_top5", "certified")
+_NUMBERS = ("area", "pixels", "confidence", "entropy", "lead", "sets", "set_confidence")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sizes:
+    """One row for each model and photo, seeds joined; arrays of one length.
+
+    Attributes
+    ----------
+    model, architecture, image : str [n]
+    area : float64 [n]
+        Fraction of the image; median over seeds. 0 where empty, 1 where no set was found.
+    log_area : float64 [n]
+        ``ln max(area, floor)``.
+    floor : float
+        Half a pixel as a fraction: what an empty set counts as on the log scale.
+    correct, correct_top5 : float64 [n]
+        1, 0 or NaN where there is no label.
+    confidence, entropy, lead, sets : float64 [n]
+        As in the study, median over seeds; NaN where it has no such column.
+    seed_range : float64 [n]
+        Largest less smallest area over the seeds; NaN for one seed.
+    counts : dict
+        Rows by what became of them; see `sizes_of`.
+    """
+
+    model: npt.NDArray[np.str_]
+    architecture: npt.NDArray[np.str_]
+    image: npt.NDArray[np.str_]
+    area: Floats
+    log_area: Floats
+    floor: float
+    correct: Floats
+    correct_top5: Floats
+    confidence: Floats
+    entropy: Floats
+    lead: Floats
+    sets: Floats
+    seed_range: Floats
+    counts: dict[str, Any]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names, sorted."""
+        return tuple(np.unique(self.model).tolist())
+
+    def blocks(self, values: npt.ArrayLike, columns: npt.ArrayLike | None = None) -> Floats:
+        """Photos by models (or by another column), ``[n_images, k]``; means, NaN where none."""
+        v = np.asarray(values, np.float64)
+        images, i = np.unique(self.image, return_inverse=True)
+        names, j = np.unique(self.model if columns is None else columns, return_inverse=True)
+        known = ~np.isnan(v)
+        total, count = np.zeros((2, len(images), len(names)))
+        np.add.at(total, (i[known], j[known]), v[known])
+        np.add.at(count, (i[known], j[known]), 1.0)
+        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+
+    def accuracy(self) -> Floats:
+        """Share of right answers of the model of each row, over the photos with a label."""
+        _, place = np.unique(self.model, return_inverse=True)
+        known = ~np.isnan(self.correct)
+        right = np.bincount(place, np.where(known, self.correct, 0.0))
+        n = np.bincount(place, known)
+        share = np.divide(right, n, out=np.full(len(n), np.nan), where=n > 0)
+        return np.asarray(share[place], np.float64)
+
+
+def columns_of(data: Any) -> Columns:
+    """Take a study result, DataFrame or mapping of columns apart; missing numbers become NaN.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or lengths differ.
+    """
+    if hasattr(data, "to_pandas"):
+        data = data.to_pandas()
+    if isinstance(data, Mapping):
+        named = {str(name): np.asarray(data[name]) for name in data}
+    elif hasattr(data, "columns") and hasattr(data, "__getitem__"):
+        named = {str(name): np.asarray(data[name], dtype=object) for name in data.columns}
+    else:
+        raise InputError(
+            f"expected a StudyResult, a DataFrame or a dict of columns, got {type(data).__name__}"
+        )
+    if len({len(column) for column in named.values()}) > 1:
+        raise InputError("expected columns of one length")
+    for name, column in named.items():
+        if name in _NUMBERS or name in _TRUTH:
+            named[name] = np.array([_number(value) for value in column], np.float64)
+    return named
+
+
+def select(columns: Columns, **where: Any) -> Columns:
+    """Keep rows whose columns have the given value, or one of several."""
+    keep = np.ones(_length(columns), np.bool_)
+    for name, wanted in where.items():
+        values = wanted if isinstance(wanted, (list, tuple, set)) else [wanted]
+        keep &= np.array([value in values for value in _need(columns, name)], np.bool_)
+    return {name: column[keep] for name, column in columns.items()}
+
+
+def sizes_of(data: Any, *, exclude: Iterable[str] = (), **where: Any) -> Sizes:
+    """Join the seeds of a study into one size for each model and photo.
+
+    Rows of status ``failed`` hold no measurement and are left out and counted. All others stay
+    unless excluded: an ``empty`` set has area 0, half a pixel on the log scale; where no set was
+    found (``unattained``, or ``budget`` without one) the whole image counts, area 1, for it is the
+    only set known to suffice; an uncertified set has the size it was reported with. Excluding
+    comes before seeds are joined by the median.
+
+    Parameters
+    ----------
+    data : StudyResult, DataFrame or dict of columns
+        Needs ``model``, ``image``, ``area``, ``status``; others are used where present.
+    exclude : of {"empty", "unattained", "budget", "uncertified"}
+    **where
+        Values of columns to keep, such as ``method="minimal"``.
+
+    Returns
+    -------
+    Sizes
+        ``counts``: ``rows``, ``failed``, ``excluded``, ``used``, ``cells`` (models x photos), and
+        of the used rows ``empty``, ``unattained``, ``budget``, ``uncertified``, ``seeds``.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, nothing is left, more than one method, criterion, baseline or
+        grain is, or `exclude` names something else.
+    """
+    unknown = sorted(set(exclude) - set(EXCLUDABLE))
+    if unknown:
+        raise InputError(f"expected exclude of {', '.join(EXCLUDABLE)}, got {', '.join(unknown)}")
+    columns = select(columns_of(data), **where)
+    n = _length(columns)
+    status = _need(columns, "status").astype(str)
+    area = _need(columns, "area").copy()
+    uncertified = _numbers(columns, "certified", n) == 0.0
+    kinds = {name: status == name for name in EXCLUDABLE[:3]} | {"uncertified": uncertified}
+    failed = status == "failed"
+    out = np.zeros(n, np.bool_)
+    for name in set(exclude):
+        out |= kinds[name]
+    use = ~failed & ~out
+    counts: dict[str, Any] = {
+        "rows": n, "failed": int(failed.sum()), "excluded": int((out & ~failed).sum()),
+        "used": int(use.sum()), **{name: int((kind & use).sum()) for name, kind in kinds.items()},
+    }  # fmt: skip
+    if not use.any():
+        raise InputError(f"no row is left to compare: {counts}")
+    floor = _half_pixel(columns, area)
+    area[np.isnan(area)] = 1.0
+    area[status == "empty"] = 0.0
+    columns = {name: column[use] for name, column in columns.items()} | {"area": area[use]}
+    _one_setup(columns)
+    return _join(columns, floor, counts)
+
+
+def _join(columns: Columns, floor: float, counts: dict[str, Any]) -> Sizes:
+    n = _length(columns)
+    model, image = (_need(columns, name).astype(str) for name in ("model", "image"))
+    keys, first, place = np.unique(
+        np.stack([model, image], axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    place = place.reshape(-1)
+    order = np.argsort(place, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(place))[:-1])
+    several = len(parts) < n
+
+    def median(name: str) -> Floats:
+        values = _numbers(columns, name, n)
+        if not several:
+            return np.asarray(values[first], np.float64)
+        return np.array([_median(values[rows]) for rows in parts])
+
+    area = median("area")
+    spread = np.array(
+        [np.ptp(columns["area"][rows]) if len(rows) > 1 else np.nan for rows in parts]
+    )
+    groups = columns.get("architecture", model).astype(str)
+    counts = counts | {"cells": len(keys), "seeds": max(len(rows) for rows in parts)}
+    return Sizes(
+        model=keys[:, 0], architecture=groups[first], image=keys[:, 1], area=area,
+        log_area=np.log(np.maximum(area, floor)), floor=floor, seed_range=spread, counts=counts,
+        **{name: _numbers(columns, name, n)[first] for name in ("correct", "correct_top5")},
+        **{name: median(name) for name in ("confidence", "entropy", "lead", "sets")},
+    )  # fmt: skip
+
+
+def _half_pixel(columns: Columns, area: Floats) -> float:
+    """Half a pixel as a fraction of the image, from the rows that say both."""
+    if "pixels" in columns:
+        pixels = columns["pixels"]
+        with np.errstate(invalid="ignore"):
+            known = (area > 0) & (pixels > 0)
+        if known.any():
+            return 0.5 / float(np.median(pixels[known] / area[known]))
+    with np.errstate(invalid="ignore"):
+        positive = area[area > 0]
+    # Without pixels: half of the smallest set there is.
+    return float(positive.min()) / 2.0 if len(positive) else 1e-6
+
+
+def _one_setup(columns: Columns) -> None:
+    for name in _SETUP:
+        if name in columns:
+            values = sorted({str(value) for value in columns[name]})
+            if len(values) > 1:
+                raise InputError(
+                    f"the rows have {len(values)} values of {name} ({', '.join(values)}); choose "
+                    f"one, as {name}={values[0]!r}"
+                )
+
+
+def _need(columns: Columns, name: str) -> npt.NDArray[Any]:
+    if name not in columns:
+        raise InputError(f"expected a column {name!r}, got {', '.join(columns)}")
+    return columns[name]
+
+
+def _numbers(columns: Columns, name: str, n: int) -> Floats:
+    return np.asarray(columns.get(name, np.full(n, np.nan)), np.float64)
+
+
+def _length(columns: Columns) -> int:
+    return len(next(iter(columns.values()))) if columns else 0
+
+
+def _median(values: Floats) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def _number(value: Any) -> float:
+    """A number or truth value; None and the NA of pandas, which has no truth, become NaN."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
