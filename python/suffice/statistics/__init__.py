@@ -16,14 +16,14 @@ Plain functions on arrays, and `compare`, which runs the headline analyses over 
 from __future__ import annotations
 
 from suffice.statistics.blocks import friedman, nemenyi, wilcoxon, wilcoxon_pairs
-from suffice.statistics.compare import Comparison, compare, detectors
+from suffice.statistics.comparison import Comparison, compare, detectors
 from suffice.statistics.correction import bonferroni, holm
 from suffice.statistics.detector import Auroc, auroc, compare_auroc
 from suffice.statistics.frame import Sizes, sizes_of
 from suffice.statistics.groups import dunn, kruskal_wallis
 from suffice.statistics.mixed import MixedModel, mixed_model
-from suffice.statistics.overlap import Overlap, overlap, overlap_tests
-from suffice.statistics.positions import Positions, positions
+from suffice.statistics.overlaps import Overlap, overlap, overlap_tests
+from suffice.statistics.heat import Positions, positions
 from suffice.statistics.reference import ReferenceSizes, Unusual, fit_reference
 from suffice.statistics.relations import (
     Multiplicity,

@@ -45,7 +45,7 @@ def two_sided_normal(z: float) -> float:
 
 
 def two_sided_t(t: float, df: float) -> float:
-    """Log of P(\\|T\\| > \\|t\\|) of Student's t; normal for infinite `df`."""
+    """Log of P(abs(T) > abs(t)) of Student's t; normal for infinite `df`."""
     from scipy import special
 
     if math.isinf(df):

@@ -71,7 +71,8 @@ class Sizes:
         total, count = np.zeros((2, len(images), len(names)))
         np.add.at(total, (i[known], j[known]), v[known])
         np.add.at(count, (i[known], j[known]), 1.0)
-        return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        cells: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        return cells
 
     def accuracy(self) -> Floats:
         """Share of right answers of the model of each row, over the photos with a label."""

@@ -251,7 +251,7 @@ def _maximise(problem: _Problem) -> tuple[Floats, bool]:
         gradient = problem.gradient(theta)[free]
         if not len(free) or np.abs(gradient).max() < 1e-9:
             break
-        hessian = np.column_stack([_slope(problem, theta, axis)[free] for axis in free])
+        hessian = np.column_stack([_slope(problem, theta, axis)[free] for axis in free.tolist()])
         step = np.zeros(2)
         step[free] = np.linalg.solve(hessian, gradient)
         if not np.isfinite(step).all() or np.abs(step).max() > 0.1 * theta.max():
@@ -265,12 +265,13 @@ def _slope(problem: _Problem, theta: Floats, axis: int) -> Floats:
     step = np.zeros(2)
     step[axis] = 1e-4 * theta[axis]
     ahead, behind = problem.gradient(theta + step), problem.gradient(theta - step)
-    return (ahead - behind) / (2.0 * step[axis])
+    slope: Floats = (ahead - behind) / (2.0 * step[axis])
+    return slope
 
 
 def _containment(x: Floats, i: Any, j: Any) -> Floats:
     """Degrees of freedom of each column by the level at which it varies."""
-    n, p = x.shape
+    n = len(x)
     levels = []
     for column in x.T:
         of_model, of_image = _constant(column, j), _constant(column, i)

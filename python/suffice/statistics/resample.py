@@ -226,7 +226,7 @@ def members_of(clusters: npt.ArrayLike | None, n: int) -> list[Any]:
 
 def _between(centred: Floats) -> float:
     means = centred.mean(axis=0)
-    return float(means @ means) / (centred.shape[1] - 1)
+    return float(float(means @ means) / (centred.shape[1] - 1))
 
 
 def _bca(tails: Floats, value: float, draws: Floats, kept: Floats) -> Floats:

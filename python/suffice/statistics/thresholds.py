@@ -158,7 +158,8 @@ def _weights(n: int, n_resamples: int, seed: int) -> Floats:
 
 
 def _ratio(sums: Floats, counts: Floats) -> Floats:
-    return np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    ratio: Floats = np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    return ratio
 
 
 def _interval(draws: Floats, level: float) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Do the sets of one model convince another?"""
+"""Whether the sets of one model convince another."""
 
 from __future__ import annotations
 

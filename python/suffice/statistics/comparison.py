@@ -15,7 +15,7 @@ from suffice.statistics.detector import auroc, compare_auroc
 from suffice.statistics.frame import Sizes, sizes_of
 from suffice.statistics.groups import dunn, kruskal_wallis
 from suffice.statistics.mixed import mixed_model
-from suffice.statistics.overlap import Overlap, overlap_tests
+from suffice.statistics.overlaps import Overlap, overlap_tests
 from suffice.statistics.relations import multiplicity, within_correlation
 from suffice.statistics.resample import blocked_permutation, stratified_permutation
 from suffice.statistics.results import Floats, HypothesisTest, plain

@@ -161,7 +161,8 @@ def overlap_tests(found: Overlap) -> PairwiseTests:
 
 def _mean(values: Any, n: Any) -> Floats:
     total = values.sum(axis=0, dtype=np.float64)
-    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    mean: Floats = np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+    return mean
 
 
 def _median(values: Any) -> float:
