@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference import statistics as reference
 from scipy import stats
 
+from reference import statistics as reference
 from suffice import statistics as st
 from suffice.errors import InputError
 

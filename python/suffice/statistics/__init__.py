@@ -21,9 +21,9 @@ from suffice.statistics.correction import bonferroni, holm
 from suffice.statistics.detector import Auroc, auroc, compare_auroc
 from suffice.statistics.frame import Sizes, sizes_of
 from suffice.statistics.groups import dunn, kruskal_wallis
+from suffice.statistics.heat import Positions, positions
 from suffice.statistics.mixed import MixedModel, mixed_model
 from suffice.statistics.overlaps import Overlap, overlap, overlap_tests
-from suffice.statistics.heat import Positions, positions
 from suffice.statistics.reference import ReferenceSizes, Unusual, fit_reference
 from suffice.statistics.relations import (
     Multiplicity,

@@ -50,14 +50,15 @@ def two_sided_t(t: float, df: float) -> float:
 
     if math.isinf(df):
         return two_sided_normal(t)
-    x = df / (df + t * t)
+    log_x = -2.0 * math.log(math.hypot(1.0, t / math.sqrt(df)))
+    x = math.exp(log_x)
     p = float(special.betainc(df / 2.0, 0.5, x))
     if p > _TINY:
         return min(0.0, math.log(p))
     # I_x(a, b) = x^a (1 - x)^b / (a B(a, b)) * F(a + b, 1; a + 1; x), and x is small here.
     a, b = df / 2.0, 0.5
     series = float(special.hyp2f1(a + b, 1.0, a + 1.0, x))
-    scale = a * math.log(x) + b * math.log1p(-x) - math.log(a) - float(special.betaln(a, b))
+    scale = a * log_x + b * math.log1p(-x) - math.log(a) - float(special.betaln(a, b))
     return scale + math.log(series)
 
 
