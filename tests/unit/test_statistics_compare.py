@@ -50,9 +50,11 @@ def test_statuses_stay_in_the_denominator() -> None:
         area=[0.1, 0.0, np.nan, np.nan, 0.4, np.nan, 0.2],
         pixels=[10, 0, np.nan, np.nan, 40, np.nan, 20],
         certified=[True, True, False, False, True, False, False],
+        correct=[True, True, False, False, True, True, None],
     )
     found = st.sizes_of(data)
     assert found.area.tolist() == [0.1, 0.0, 1.0, 1.0, 0.4, 0.2]
+    assert found.accuracy[0] == pytest.approx(4 / 6)  # of all labelled photos, the failed too
     assert found.floor == 0.005  # half of one of 100 pixels
     assert found.log_area[1] == np.log(0.005)
     expected = {"rows": 7, "failed": 1, "excluded": 0, "used": 6, "empty": 1, "unattained": 1}
@@ -60,6 +62,7 @@ def test_statuses_stay_in_the_denominator() -> None:
     assert (found.counts["budget"], found.counts["uncertified"]) == (2, 3)
     without = st.sizes_of(data, exclude=["empty", "unattained", "uncertified"])
     assert without.area.tolist() == [0.1, 0.4]
+    assert found.accuracy.tolist() == without.accuracy.tolist()[:1] * 6
     assert (without.counts["excluded"], without.counts["failed"]) == (4, 1)
     with pytest.raises(InputError, match="expected exclude"):
         st.sizes_of(data, exclude=["failed"])

@@ -53,7 +53,7 @@ def two_sided_t(t: float, df: float) -> float:
     log_x = -2.0 * math.log(math.hypot(1.0, t / math.sqrt(df)))
     x = math.exp(log_x)
     p = float(special.betainc(df / 2.0, 0.5, x))
-    if p > _TINY:
+    if p > _TINY and x > _TINY:
         return min(0.0, math.log(p))
     # I_x(a, b) = x^a (1 - x)^b / (a B(a, b)) * F(a + b, 1; a + 1; x), and x is small here.
     a, b = df / 2.0, 0.5

@@ -169,7 +169,7 @@ def compare(
     run("models_permutation", lambda: blocked_permutation(blocks, **shuffling))
     raw = sizes.blocks(sizes.area)
     run("models_permutation_raw", lambda: blocked_permutation(raw, **shuffling))
-    families = sizes.blocks(sizes.log_area, sizes.architecture)
+    families = _families(sizes)
     run("architectures_friedman", lambda: friedman(families))
     run(
         "architectures_nemenyi",
@@ -267,7 +267,7 @@ def detectors(sizes: Sizes, *, level: float = 0.95) -> list[dict[str, Any]]:
 
 
 def _mixed(sizes: Sizes, y: Floats, correct: Floats) -> Any:
-    fixed = {"incorrect": 1.0 - correct, "model_accuracy": sizes.accuracy()}
+    fixed = {"incorrect": 1.0 - correct, "model_accuracy": sizes.accuracy}
     found = mixed_model(y, fixed, image=sizes.image, model=sizes.model)
     return dataclasses.replace(found, notes=(*found.notes, _FEW_MODELS))
 
@@ -291,6 +291,14 @@ def _answers(sizes: Sizes) -> dict[str, Floats]:
         "correct": sizes.area[sizes.correct == 1.0],
         "incorrect": sizes.area[sizes.correct == 0.0],
     }
+
+
+def _families(sizes: Sizes) -> Floats:
+    """Mean log area over the models of an architecture; NaN where one of them has none."""
+    of_model = dict(zip(sizes.model.tolist(), sizes.architecture.tolist(), strict=True))
+    groups = np.array([of_model[name] for name in sizes.models])
+    blocks = sizes.blocks(sizes.log_area)
+    return np.column_stack([blocks[:, groups == g].mean(axis=1) for g in np.unique(groups)])
 
 
 def _family(sizes: Sizes, architecture: str) -> Floats:

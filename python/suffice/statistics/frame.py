@@ -16,6 +16,7 @@ Columns = dict[str, npt.NDArray[Any]]
 EXCLUDABLE = ("empty", "unattained", "budget", "uncertified")
 _SETUP = ("method", "criterion", "baseline", "grain")
 _TRUTH = ("correct", "correct_top5", "certified")
+_OF_MODEL = ("correct", "correct_top5", "accuracy")  # the same for every seed
 _NUMBERS = ("area", "pixels", "confidence", "entropy", "lead", "sets", "set_confidence")
 
 
@@ -36,6 +37,9 @@ class Sizes:
         1, 0 or NaN where there is no label.
     confidence, entropy, lead, sets : float64 [n]
         As in the study, median over seeds; NaN where it has no such column.
+    accuracy : float64 [n]
+        Of the model of each row: share of right answers over all photos with a label, those of
+        excluded and failed rows too, for it describes the model and not what is left.
     seed_range : float64 [n]
         Largest less smallest area over the seeds; NaN for one seed.
     counts : dict
@@ -54,6 +58,7 @@ class Sizes:
     entropy: Floats
     lead: Floats
     sets: Floats
+    accuracy: Floats
     seed_range: Floats
     counts: dict[str, Any]
 
@@ -62,26 +67,13 @@ class Sizes:
         """Names, sorted."""
         return tuple(np.unique(self.model).tolist())
 
-    def blocks(self, values: npt.ArrayLike, columns: npt.ArrayLike | None = None) -> Floats:
-        """Photos by models (or by another column), ``[n_images, k]``; means, NaN where none."""
-        v = np.asarray(values, np.float64)
+    def blocks(self, values: npt.ArrayLike) -> Floats:
+        """Photos by models, both sorted by name, ``float64 [n_images, k]``; NaN where none."""
         images, i = np.unique(self.image, return_inverse=True)
-        names, j = np.unique(self.model if columns is None else columns, return_inverse=True)
-        known = ~np.isnan(v)
-        total, count = np.zeros((2, len(images), len(names)))
-        np.add.at(total, (i[known], j[known]), v[known])
-        np.add.at(count, (i[known], j[known]), 1.0)
-        cells: Floats = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+        names, j = np.unique(self.model, return_inverse=True)
+        cells = np.full((len(images), len(names)), np.nan)
+        cells[i, j] = np.asarray(values, np.float64)
         return cells
-
-    def accuracy(self) -> Floats:
-        """Share of right answers of the model of each row, over the photos with a label."""
-        _, place = np.unique(self.model, return_inverse=True)
-        known = ~np.isnan(self.correct)
-        right = np.bincount(place, np.where(known, self.correct, 0.0))
-        n = np.bincount(place, known)
-        share = np.divide(right, n, out=np.full(len(n), np.nan), where=n > 0)
-        return np.asarray(share[place], np.float64)
 
 
 def columns_of(data: Any) -> Columns:
@@ -169,6 +161,7 @@ def sizes_of(data: Any, *, exclude: Iterable[str] = (), **where: Any) -> Sizes:
     if not use.any():
         raise InputError(f"no row is left to compare: {counts}")
     floor = _half_pixel(columns, area)
+    columns = columns | {"accuracy": _accuracy(columns)}
     area[np.isnan(area)] = 1.0
     area[status == "empty"] = 0.0
     columns = {name: column[use] for name, column in columns.items()} | {"area": area[use]}
@@ -202,9 +195,24 @@ def _join(columns: Columns, floor: float, counts: dict[str, Any]) -> Sizes:
     return Sizes(
         model=keys[:, 0], architecture=groups[first], image=keys[:, 1], area=area,
         log_area=np.log(np.maximum(area, floor)), floor=floor, seed_range=spread, counts=counts,
-        **{name: _numbers(columns, name, n)[first] for name in ("correct", "correct_top5")},
+        **{name: _numbers(columns, name, n)[first] for name in _OF_MODEL},
         **{name: median(name) for name in ("confidence", "entropy", "lead", "sets")},
     )  # fmt: skip
+
+
+def _accuracy(columns: Columns) -> Floats:
+    """Accuracy of the model of each row; every photo counts once, whatever its seeds."""
+    n = _length(columns)
+    model, image = (_need(columns, name).astype(str) for name in ("model", "image"))
+    correct = _numbers(columns, "correct", n)
+    _, place = np.unique(model, return_inverse=True)
+    _, once = np.unique(np.stack([model, image], axis=1), axis=0, return_index=True)
+    known = once[~np.isnan(correct[once])]
+    right, labelled = np.zeros((2, int(place.max()) + 1))
+    np.add.at(right, place[known], correct[known])
+    np.add.at(labelled, place[known], 1.0)
+    share = np.divide(right, labelled, out=np.full(len(right), np.nan), where=labelled > 0)
+    return np.asarray(share[place], np.float64)
 
 
 def _half_pixel(columns: Columns, area: Floats) -> float:
