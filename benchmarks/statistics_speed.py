@@ -80,9 +80,12 @@ def main() -> None:
         lambda: statistics.overlap_tests(overlap)
     )
     _, times["compare, all other analyses"] = timed(lambda: statistics.compare(rows))
-    lines = [
+    about = (
         f"{images} photos by {MODELS} models, sets of {SIDE} x {SIDE} pixels, one thread. Where other "
-        "work shares the machine, the processor's seconds are those that count.",
+        "work shares the machine, the processor's seconds are those that count."
+    )
+    lines = [
+        about,
         "",
         "| analysis | seconds | of the processor |",
         "|---|---|---|",

@@ -150,7 +150,8 @@ def fit_reference(
     ``m + n B / (n B + S) (its mean - m)``, and a new set deviates from that with variance
     ``S + B S / (n B + S)``. The shape of the distribution is not assumed: deviations of the
     reference, each with its own set left out of its class, are kept, and a new deviation is ranked
-    among them, which makes its p a conformal one.
+    among them, which makes its p nearly a conformal one (the mean and
+    variances of the model are fitted to all).
 
     Parameters
     ----------
