@@ -201,7 +201,7 @@ def stratified_permutation(
     beyond = 0
     for _ in range(n_resamples):
         # The flagged of a stratum are its first `ones` values in a random order.
-        shuffled = centred[np.lexsort((rng.random(len(y)), place))]
+        shuffled = centred[np.argsort(place + 0.5 * rng.random(len(y)))]
         inside = np.arange(len(y)) - starts[place] < ones[place]
         beyond += abs(float(shuffled[inside].sum()) / weight) >= abs(seen) * (1.0 - 1e-12)
     p = (1 + beyond) / (1 + n_resamples)
