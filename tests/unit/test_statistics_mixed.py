@@ -140,6 +140,11 @@ def test_refuses_what_it_cannot_tell_apart() -> None:
         st.mixed_model(y.ravel(), {"a": np.ones(18)}, image=i, model=j)
     with pytest.raises(InputError, match="two models"):
         st.mixed_model(y.ravel(), {}, image=i, model=np.zeros(18))
+    with pytest.raises(InputError, match="one row"):
+        st.mixed_model(y.ravel(), {}, image=np.arange(18), model=j)
+    for nothing in ((y[:, :1] + y[:1]).ravel(), np.ones(18), np.full(18, 0.1)):
+        with pytest.raises(InputError, match="no residual"):
+            st.mixed_model(nothing, {}, image=i, model=j)
     gap = y.ravel().copy()
     gap[3] = np.nan
     found = st.mixed_model(gap, {}, image=i, model=j)

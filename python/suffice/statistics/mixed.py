@@ -14,6 +14,9 @@ from suffice.errors import InputError
 from suffice.statistics._tails import two_sided_t
 from suffice.statistics.results import Floats, HypothesisTest, plain
 
+_NOTHING_LEFT = "images, models and fixed effects explain every digit; no residual is left"
+_HUGE = 1e6  # standard deviations of an effect per residual one: rounding, not data
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MixedModel:
@@ -121,7 +124,8 @@ def mixed_model(
     Raises
     ------
     InputError
-        If lengths differ, columns are collinear, a value is infinite, or there are too few rows.
+        If lengths differ, columns are collinear, a value is infinite, there are too few rows, or
+        the variances can't be told apart.
 
     Source
     ------
@@ -149,11 +153,22 @@ def mixed_model(
     _, j = np.unique(models[known], return_inverse=True)
     if i.max() < 1 or j.max() < 1:
         raise InputError("expected at least two images and two models")
+    if i.max() + 1 == n or j.max() + 1 == n:
+        raise InputError(
+            "every image, or every model, has one row: its variance is not to be told from the rest"
+        )
     # Centred values and columns keep digits; the intercept is put back below.
     shift, level = x[:, 1:].mean(axis=0), float(data[:, 0].mean())
     x[:, 1:] -= shift
-    problem = _Problem(data[:, 0] - level, x, i, j)
-    theta, converged = _maximise(problem)
+    y = data[:, 0] - level
+    left = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    if np.linalg.norm(left) <= 1e-12 * max(float(np.linalg.norm(y)), abs(level)):
+        raise InputError(_NOTHING_LEFT)
+    problem = _Problem(y, x, i, j)
+    with np.errstate(all="ignore"):  # where nothing is left over, the deviance has no minimum
+        theta, converged = _maximise(problem)
+    if not np.isfinite(theta).all() or theta.max() > _HUGE:
+        raise InputError(_NOTHING_LEFT)
     deviance, beta, unscaled, sigma2 = problem.solve(theta)
     back = np.eye(p)
     back[0, 1:] = -shift
