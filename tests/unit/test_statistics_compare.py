@@ -82,6 +82,20 @@ def test_seeds_are_joined_by_the_median() -> None:
     assert found.counts["seeds"] == 3
 
 
+def test_rows_that_are_wrong_are_refused() -> None:
+    with pytest.raises(InputError, match="row 1 is found with area nan"):
+        st.sizes_of(few(area=[0.1, np.nan]))
+    with pytest.raises(InputError, match="areas from 0 to 1"):
+        st.sizes_of(few(area=[0.1, 12.0]))
+    with pytest.raises(InputError, match="one model, image and seed"):
+        st.sizes_of(few(image=["p", "p"], area=[0.1, 0.2], seed=[0, 0]))
+
+
+def test_photos_of_one_name_are_told_apart() -> None:
+    data = few(image=["p", "p", "q"], area=[0.1, 0.2, 0.3], image_sha256=["ab", "cd", "ef"])
+    assert st.sizes_of(data).image.tolist() == ["p ab", "p cd", "q"]
+
+
 def test_rows_of_two_methods_are_not_mixed() -> None:
     data = few(area=[0.1, 0.2], method=["minimal", "rex"])
     with pytest.raises(InputError, match="2 values of method"):

@@ -35,7 +35,7 @@ def bonferroni(p: npt.ArrayLike, *, log: bool = False) -> Floats:
 
     Examples
     --------
-    >>> bonferroni([0.01, 0.04]).tolist()
+    >>> bonferroni([0.01, 0.04]).round(3).tolist()
     [0.02, 0.08]
     """
     logs = _logs(p, log)

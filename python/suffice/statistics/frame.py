@@ -123,7 +123,8 @@ def sizes_of(data: Any, *, exclude: Iterable[str] = (), **where: Any) -> Sizes:
     Parameters
     ----------
     data : StudyResult, DataFrame or dict of columns
-        Needs ``model``, ``image``, ``area``, ``status``; others are used where present.
+        Needs ``model``, ``image``, ``area``, ``status``; others are used where present. Photos of
+        one name are told apart by ``image_sha256``.
     exclude : of {"empty", "unattained", "budget", "uncertified"}
     **where
         Values of columns to keep, such as ``method="minimal"``.
@@ -137,16 +138,17 @@ def sizes_of(data: Any, *, exclude: Iterable[str] = (), **where: Any) -> Sizes:
     Raises
     ------
     InputError
-        If a column is missing, nothing is left, more than one method, criterion, baseline or
-        grain is, or `exclude` names something else.
+        If a column is missing, an area is no fraction, rows repeat, nothing is left, more than one
+        method, criterion, baseline or grain is, or `exclude` names something else.
     """
     unknown = sorted(set(exclude) - set(EXCLUDABLE))
     if unknown:
         raise InputError(f"expected exclude of {', '.join(EXCLUDABLE)}, got {', '.join(unknown)}")
-    columns = select(columns_of(data), **where)
+    columns = _tell_apart(select(columns_of(data), **where))
     n = _length(columns)
     status = _need(columns, "status").astype(str)
     area = _need(columns, "area").copy()
+    _check_rows(columns, status, area)
     uncertified = _numbers(columns, "certified", n) == 0.0
     kinds = {name: status == name for name in EXCLUDABLE[:3]} | {"uncertified": uncertified}
     failed = status == "failed"
@@ -167,6 +169,37 @@ def sizes_of(data: Any, *, exclude: Iterable[str] = (), **where: Any) -> Sizes:
     columns = {name: column[use] for name, column in columns.items()} | {"area": area[use]}
     _one_setup(columns)
     return _join(columns, floor, counts)
+
+
+def _tell_apart(columns: Columns) -> Columns:
+    """Add part of the hash to image names that stand for several photos."""
+    if "image_sha256" not in columns:
+        return columns
+    image = _need(columns, "image").astype(str)
+    sha = columns["image_sha256"].astype(str)
+    photos = np.unique(np.stack([image, sha], axis=1), axis=0)
+    names, count = np.unique(photos[:, 0], return_counts=True)
+    shared = np.isin(image, names[count > 1])
+    full = [f"{a} {b[:12]}" if s else a for a, b, s in zip(image, sha, shared, strict=True)]
+    return columns | {"image": np.array(full, dtype=str)}
+
+
+def _check_rows(columns: Columns, status: npt.NDArray[Any], area: Floats) -> None:
+    with np.errstate(invalid="ignore"):
+        wrong = (area < 0.0) | (area > 1.0) | (np.isnan(area) & (status == "found"))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise InputError(
+            f"expected areas from 0 to 1, NaN only where no set was found; row {row} is "
+            f"{status[row]} with area {area[row]}"
+        )
+    if "seed" in columns:
+        keys = [_need(columns, name).astype(str) for name in ("model", "image", "seed")]
+        keys += [columns[name].astype(str) for name in _SETUP if name in columns]
+        if len(np.unique(np.stack(keys, axis=1), axis=0)) < len(area):
+            raise InputError(
+                "several rows have one model, image and seed; a study has one explanation for each"
+            )
 
 
 def _join(columns: Columns, floor: float, counts: dict[str, Any]) -> Sizes:
@@ -206,8 +239,9 @@ def _accuracy(columns: Columns) -> Floats:
     model, image = (_need(columns, name).astype(str) for name in ("model", "image"))
     correct = _numbers(columns, "correct", n)
     _, place = np.unique(model, return_inverse=True)
-    _, once = np.unique(np.stack([model, image], axis=1), axis=0, return_index=True)
-    known = once[~np.isnan(correct[once])]
+    rows = np.flatnonzero(~np.isnan(correct))
+    cells = np.stack([model[rows], image[rows]], axis=1)
+    known = rows[np.unique(cells, axis=0, return_index=True)[1]]
     right, labelled = np.zeros((2, int(place.max()) + 1))
     np.add.at(right, place[known], correct[known])
     np.add.at(labelled, place[known], 1.0)

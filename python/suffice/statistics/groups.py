@@ -54,7 +54,7 @@ def kruskal_wallis(groups: Groups) -> HypothesisTest:
     h = 0.0
     start = 0
     for group in values:
-        mean = ranks[start : start + len(group)].mean()
+        mean = float(ranks[start : start + len(group)].mean())
         h += len(group) * (mean - (total + 1) / 2.0) ** 2
         start += len(group)
     spread = 1.0 - ties / (total**3 - total)
