@@ -1,0 +1,221 @@
+"""Sizes to expect for a class and a model, and whether a new one is unusual."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import InputError
+from suffice.statistics.results import Floats, plain
+
+_FEWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Unusual:
+    """How a size compares with those of its class and model.
+
+    Attributes
+    ----------
+    expected_area : float
+        Geometric mean area to expect.
+    low, high : float
+        Areas between which 90 % of such sets lie.
+    z : float
+        Standardised distance of the log area; positive: larger than expected.
+    p_larger, p_smaller : float
+        Share of the reference at least as far out to that side, itself counted; never below
+        ``1 / (n + 1)``.
+    p : float
+        ``min(1, 2 min(p_larger, p_smaller))``.
+    n, n_class : int
+        Reference sets of the model, and of the class among them.
+    """
+
+    expected_area: float
+    low: float
+    high: float
+    z: float
+    p_larger: float
+    p_smaller: float
+    p: float
+    n: int
+    n_class: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Model:
+    mean: float
+    between: float
+    within: float
+    classes: dict[int, tuple[int, float]]  # images and mean log area of each class
+    scores: Floats  # sorted, of the reference itself, each left out of its class
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceSizes:
+    """A fitted reference distribution of log areas by model and class; `fit_reference` makes it.
+
+    Attributes
+    ----------
+    models : dict
+        What was fitted for each model.
+    floor : float
+        Smallest area on the log scale.
+    """
+
+    models: Mapping[str, _Model]
+    floor: float
+
+    def check(self, model: str, label: int, area: float) -> Unusual:
+        """Compare a new set with the reference.
+
+        Parameters
+        ----------
+        model : str
+        label : int
+            The predicted class. One that the reference lacks gets the mean of the model, with the
+            spread between classes added.
+        area : float
+            Fraction of the image.
+
+        Raises
+        ------
+        InputError
+            If the model is unknown, or the area is no fraction.
+        """
+        if model not in self.models:
+            raise InputError(f"no reference for {model!r}; there are {', '.join(self.models)}")
+        if not 0.0 <= area <= 1.0:
+            raise InputError(f"expected an area from 0 to 1, got {area}")
+        m = self.models[model]
+        count, mean = m.classes.get(int(label), (0, m.mean))
+        centre, spread = _expected(m.mean, m.between, m.within, count, mean)
+        z = (float(np.log(max(area, self.floor))) - float(centre)) / float(spread)
+        n = len(m.scores)
+        larger = (1 + n - int(np.searchsorted(m.scores, z, "left"))) / (n + 1)
+        smaller = (1 + int(np.searchsorted(m.scores, z, "right"))) / (n + 1)
+        low, high = np.exp(centre + spread * np.quantile(m.scores, [0.05, 0.95]))
+        return Unusual(
+            float(np.exp(centre)), float(low), min(1.0, float(high)), z, larger, smaller,
+            min(1.0, 2.0 * min(larger, smaller)), n, count,
+        )  # fmt: skip
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON; `from_dict` reads them."""
+        models = {
+            name: {
+                "mean": m.mean, "between": m.between, "within": m.within,
+                "classes": {str(c): list(v) for c, v in m.classes.items()},
+                "scores": m.scores.tolist(),
+            }
+            for name, m in self.models.items()
+        }  # fmt: skip
+        result: dict[str, Any] = plain({"format": 1, "floor": self.floor, "models": models})
+        return result
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ReferenceSizes:
+        """Read what `to_dict` wrote.
+
+        Raises
+        ------
+        InputError
+            If it is of another format.
+        """
+        if values.get("format") != 1:
+            raise InputError(f"expected a reference of format 1, got {values.get('format')!r}")
+        models = {
+            name: _Model(
+                m["mean"], m["between"], m["within"],
+                {int(c): (int(v[0]), float(v[1])) for c, v in m["classes"].items()},
+                np.asarray(m["scores"], np.float64),
+            )
+            for name, m in values["models"].items()
+        }  # fmt: skip
+        return cls(models, values["floor"])
+
+
+def fit_reference(
+    model: npt.ArrayLike, label: npt.ArrayLike, area: npt.ArrayLike, *, floor: float = 1e-6
+) -> ReferenceSizes:
+    """Fit the distribution of log areas within each model and class.
+
+    ``log area = m + c[class] + e`` for each model, with variances ``B`` between and ``S`` within
+    classes by the moments of the one-way analysis of variance. A class of ``n`` sets is expected at
+    ``m + n B / (n B + S) (its mean - m)``, and a new set deviates from that with variance
+    ``S + B S / (n B + S)``. The shape of the distribution is not assumed: deviations of the
+    reference, each with its own set left out of its class, are kept, and a new deviation is ranked
+    among them, which makes its p nearly a conformal one (the mean and
+    variances of the model are fitted to all).
+
+    Parameters
+    ----------
+    model : str [n]
+    label : int [n]
+        Predicted classes. Give photos that are classified rightly, one row each.
+    area : float [n]
+        Fractions; NaN are left out.
+    floor : float
+        Smallest area on the log scale, such as ``Sizes.floor``.
+
+    Returns
+    -------
+    ReferenceSizes
+
+    Raises
+    ------
+    InputError
+        If lengths differ, an area is no fraction, or a model has fewer than 20 sets.
+
+    Source
+    ------
+    Searle, Casella, McCulloch: Variance components (1992), 3.6; Vovk, Gammerman, Shafer (2005)
+    for conformal p-values.
+    """
+    names, labels = np.asarray(model).astype(str), np.asarray(label)
+    areas = np.asarray(area, np.float64)
+    if areas.ndim != 1 or not names.shape == labels.shape == areas.shape:
+        raise InputError(f"expected rows of one length, got {names.shape}, {areas.shape}")
+    known = ~np.isnan(areas)
+    if not ((areas[known] >= 0.0) & (areas[known] <= 1.0)).all():
+        raise InputError("expected areas from 0 to 1")
+    logs = np.log(np.maximum(areas, floor))
+    models = {}
+    for name in np.unique(names[known]).tolist():
+        rows = known & (names == name)
+        if int(rows.sum()) < _FEWEST:
+            raise InputError(f"{name} has {int(rows.sum())} sets; a reference needs {_FEWEST}")
+        models[name] = _fit_one(logs[rows], labels[rows].astype(np.int64))
+    return ReferenceSizes(models, floor)
+
+
+def _fit_one(y: Floats, labels: npt.NDArray[np.int64]) -> _Model:
+    classes, place, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    n, k = len(y), len(classes)
+    mean = float(y.mean())
+    means = np.bincount(place, y) / sizes
+    inside = float(((y - means[place]) ** 2).sum())
+    total = float(((y - mean) ** 2).sum())
+    if k < 2 or k == n:  # one class, or one set each: nothing tells the two apart
+        within, between = total / (n - 1), 0.0
+    else:
+        within = inside / (n - k)
+        spread = n - float((sizes.astype(np.float64) ** 2).sum()) / n
+        between = max(0.0, ((total - inside) - (k - 1) * within) / spread)
+    within = max(within, 1e-12)
+    left = sizes[place] - 1
+    without = np.divide(sizes[place] * means[place] - y, left, out=np.full(n, mean), where=left > 0)
+    centre, scale = _expected(mean, between, within, left, without)
+    found = {int(c): (int(s), float(v)) for c, s, v in zip(classes, sizes, means, strict=True)}
+    return _Model(mean, between, within, found, np.sort((y - centre) / scale))
+
+
+def _expected(mean: float, between: float, within: float, n: Any, class_mean: Any) -> Any:
+    share = n * between / (n * between + within)
+    scale = np.sqrt(within + between * within / (n * between + within))
+    return mean + share * (class_mean - mean), scale

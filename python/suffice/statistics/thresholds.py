@@ -1,0 +1,172 @@
+"""Size against the threshold of confidence, and right against wrong along it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import InputError
+from suffice.statistics.resample import members_of
+from suffice.statistics.results import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThresholdCurve:
+    """A number at each threshold, with a pointwise bootstrap interval.
+
+    Attributes
+    ----------
+    thresholds : float64 [T]
+    value, low, high : float64 [T]
+    n : int64 [T]
+        Sizes that took part; of a difference, those of right answers.
+    n_incorrect : int64 [T] or None
+        Of a difference: those of wrong answers.
+    level : float
+    what : str
+    """
+
+    thresholds: Floats
+    value: Floats
+    low: Floats
+    high: Floats
+    n: npt.NDArray[np.int64]
+    n_incorrect: npt.NDArray[np.int64] | None
+    level: float
+    what: str
+
+
+def size_curve(
+    thresholds: npt.ArrayLike,
+    sizes: npt.ArrayLike,
+    *,
+    clusters: npt.ArrayLike | None = None,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> ThresholdCurve:
+    """Mean size at each threshold, photos resampled together at all thresholds.
+
+    Parameters
+    ----------
+    thresholds : float [T]
+        Such as 0.5, 0.9, 0.99 of ``confidence:T``.
+    sizes : float [n, T]
+        Of each explanation at each threshold; NaN are left out and not counted.
+    clusters : array [n] or None
+        Photos.
+    n_resamples : int
+    level : float
+    seed : int
+
+    Returns
+    -------
+    ThresholdCurve
+
+    Raises
+    ------
+    InputError
+        If shapes disagree.
+
+    Source
+    ------
+    Carter, Jain, Mueller, Gifford: Overinterpretation (2021), mean set size against tau.
+    """
+    at, values = _checked(thresholds, sizes)
+    known = ~np.isnan(values)
+    # Means of weighted clusters: resampling is a product of counts and sums.
+    sums, counts = _by_cluster([np.where(known, values, 0.0), known.astype(np.float64)], clusters)
+    weights = _weights(len(sums), n_resamples, seed)
+    draws = _ratio(weights @ sums, weights @ counts)
+    value = _ratio(sums.sum(axis=0), counts.sum(axis=0))
+    low, high = _interval(draws, level)
+    return ThresholdCurve(at, value, low, high, known.sum(axis=0), None, level, "mean size")
+
+
+def correctness_curve(
+    thresholds: npt.ArrayLike,
+    sizes: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    clusters: npt.ArrayLike | None = None,
+    n_resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> ThresholdCurve:
+    """Mean size of right answers less that of wrong ones, at each threshold.
+
+    Negative: wrong answers need more pixels, as in *I am big, you are little*; positive: right ones
+    do, as in *Overinterpretation*.
+
+    Parameters
+    ----------
+    thresholds : float [T]
+    sizes : float [n, T]
+    correct : bool or float [n]
+        NaN (no label) are left out.
+    clusters, n_resamples, level, seed
+        As of `size_curve`.
+
+    Returns
+    -------
+    ThresholdCurve
+
+    Raises
+    ------
+    InputError
+        If shapes disagree.
+    """
+    at, values = _checked(thresholds, sizes)
+    right = np.asarray(correct, np.float64)
+    if right.shape != (len(values),):
+        raise InputError(f"expected {len(values)} answers, one a row, got {list(right.shape)}")
+    known = ~np.isnan(values)
+    parts = []
+    for answer in (1.0, 0.0):
+        use = known & (right == answer)[:, None]
+        parts += [np.where(use, values, 0.0), use.astype(np.float64)]
+    s1, n1, s0, n0 = _by_cluster(parts, clusters)
+    weights = _weights(len(s1), n_resamples, seed)
+    draws = _ratio(weights @ s1, weights @ n1) - _ratio(weights @ s0, weights @ n0)
+    value = _ratio(s1.sum(axis=0), n1.sum(axis=0)) - _ratio(s0.sum(axis=0), n0.sum(axis=0))
+    low, high = _interval(draws, level)
+    n = [part.sum(axis=0).astype(np.int64) for part in (n1, n0)]
+    return ThresholdCurve(at, value, low, high, n[0], n[1], level, "correct minus incorrect")
+
+
+def _checked(thresholds: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[Floats, Floats]:
+    at, values = np.asarray(thresholds, np.float64), np.asarray(sizes, np.float64)
+    if at.ndim != 1 or values.ndim != 2 or values.shape[1] != len(at) or not values.size:
+        raise InputError(
+            f"expected sizes [n, T] for T thresholds, got {list(values.shape)}, {list(at.shape)}"
+        )
+    return at, values
+
+
+def _by_cluster(parts: list[Floats], clusters: npt.ArrayLike | None) -> list[Floats]:
+    if clusters is None:
+        return parts
+    rows = members_of(clusters, len(parts[0]))
+    return [np.stack([part[row].sum(axis=0) for row in rows]) for part in parts]
+
+
+def _weights(n: int, n_resamples: int, seed: int) -> Floats:
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n, np.full(n, 1.0 / n), n_resamples).astype(np.float64)
+
+
+def _ratio(sums: Floats, counts: Floats) -> Floats:
+    ratio: Floats = np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    return ratio
+
+
+def _interval(draws: Floats, level: float) -> tuple[Floats, Floats]:
+    tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
+    ends = np.full((2, draws.shape[1]), np.nan)
+    for column in range(draws.shape[1]):
+        known = draws[~np.isnan(draws[:, column]), column]
+        if len(known):
+            ends[:, column] = np.quantile(known, tails)
+    return ends[0], ends[1]
