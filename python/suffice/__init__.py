@@ -39,6 +39,7 @@ _NAMES = {
     "build_info": "suffice.info",
     "errors": "suffice.errors",
     "plot": "suffice.plot",
+    "testing": "suffice.testing",
 }
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from suffice import errors as errors
     from suffice import metrics as metrics
     from suffice import plot as plot
+    from suffice import testing as testing
     from suffice.api import explain as explain
     from suffice.api import explain_stream as explain_stream
     from suffice.api import verify as verify

@@ -12,7 +12,7 @@ PUBLIC = {
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "Sag"),
-    *("comparators", "metrics"),
+    *("comparators", "metrics", "testing"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -33,6 +33,11 @@ def test_import_loads_nothing_heavy() -> None:
 def test_comparators_load_their_libraries_when_made() -> None:
     heavy = {"torch", "captum", "shap", "sklearn", "skimage", "transformers", "onnxruntime"}
     assert not loaded_after("import suffice; suffice.comparators()") & heavy
+
+
+def test_checks_need_no_runtime_or_plotting() -> None:
+    heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas", "hypothesis", "pytest"}
+    assert not loaded_after("import suffice; suffice.testing.check_method") & heavy
 
 
 def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:

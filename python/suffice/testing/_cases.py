@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from suffice import _native
 from suffice.criterion import Criterion
 from suffice.explanation import Explanation
 from suffice.methods.base import Method, Search, SearchResult
-from suffice.models.base import Classifier
 from suffice.subject import Subject, image_key
 from suffice.testing._toy_classifier import ToyClassifier
 from suffice.testing.judge import Judge, Masks
@@ -149,7 +148,7 @@ def of_sums(
 ) -> Case:
     """Ask about a bright random image of `Sums` on a zero baseline."""
     rng = np.random.default_rng([len(shape), *shape])
-    image = rng.integers(64, 256, shape).astype(np.float32) / 256
+    image = rng.integers(64, 256, shape).astype(np.float32) / np.float32(256)
     classifier = Sums(shape, seed=1).classifier(output)
     return Case(name, classifier, image, np.zeros((1, *shape), np.float32), 1, **settings)
 
@@ -302,9 +301,9 @@ def comparable(found: Explanation) -> dict[str, Any]:
 
 def first_difference(one: dict[str, Any], other: dict[str, Any]) -> str:
     """The first entry in which two records differ; empty where none does."""
-    for name in one:
-        if one[name] != other.get(name):
-            return f"{name}: {_short(one[name])} and {_short(other.get(name))}"
+    for name, value in one.items():
+        if value != other.get(name):
+            return f"{name}: {_short(value)} and {_short(other.get(name))}"
     return ""
 
 
@@ -314,10 +313,6 @@ def _short(value: object) -> str:
 
 
 def _part(outcomes: Outcomes, which: slice) -> Outcomes:
-    values = {name: getattr(outcomes, name) for name in Outcomes.__slots__}
-    return Outcomes(**{name: None if v is None else v[which] for name, v in values.items()})
-
-
-def usable(classifier: Classifier) -> bool:
-    """Whether a classifier gives gradients."""
-    return callable(getattr(classifier, "gradient", None))
+    given: dict[str, Any] = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes)}
+    taken: dict[str, Any] = {k: None if v is None else v[which] for k, v in given.items()}
+    return Outcomes(**taken)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def attributes(bench: ClassifierBench) -> None:
     for name in ("name", "fingerprint", "device", "backend"):
         value = getattr(clf, name)
         require(isinstance(value, str), f"{name} to be text", repr(value))
-    shape = clf.input_shape
+    shape: Any = clf.input_shape
     right = isinstance(shape, tuple) and len(shape) == 3 and all(_whole(v) for v in shape)
     require(right, "input_shape to be (C, H, W)", repr(shape))
     for name in ("n_classes", "batch_size", "workers"):
@@ -186,7 +187,8 @@ def preprocess_fits(bench: ClassifierBench) -> None:
 
 
 def _whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and int(cast(int, value)) >= 1
 
 
 def _same(one: Scores, other: Scores) -> bool:

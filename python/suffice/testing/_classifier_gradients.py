@@ -50,8 +50,8 @@ def _along(
 ) -> None:
     """Compare slopes along one direction, half of it random and half their own."""
     rng = np.random.default_rng(seed)
-    way = _unit(rng.standard_normal(batch.shape)) + _unit(slopes.astype(np.float64))
-    way = _unit(way).astype(np.float32)
+    mixed = _unit(rng.standard_normal(batch.shape)) + _unit(slopes.astype(np.float64))
+    way: Batch = _unit(mixed).astype(np.float32)
     along = (slopes.astype(np.float64) * way).sum(axis=(1, 2, 3))
     errors, seen = [], []
     for step in STEPS:

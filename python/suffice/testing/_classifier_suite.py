@@ -62,8 +62,9 @@ class ClassifierBench:
         given = self.classifier(batch)
         form = f"float32 [{len(batch)}, {self.classifier.n_classes}]"
         got = f"{getattr(given, 'dtype', type(given).__name__)} {list(np.shape(given))}"
-        right = isinstance(given, np.ndarray) and given.dtype == np.float32
-        require(right and given.shape == (len(batch), self.classifier.n_classes), form, got)
+        shape = (len(batch), self.classifier.n_classes)
+        right = getattr(given, "dtype", None) == np.float32 and np.shape(given) == shape
+        require(right, form, got)
         return np.array(given)
 
 
@@ -75,4 +76,3 @@ def random_photo() -> npt.NDArray[np.uint8]:
     rng = np.random.default_rng(5)
     small = rng.integers(0, 256, (9, 12, 3), np.uint8)
     return small.repeat(8, axis=0).repeat(8, axis=1)[:71, :93]
-

@@ -27,7 +27,7 @@ from suffice.testing._method_suite import Bench, method_checks
 from suffice.testing._toy_classifier import Floats, ToyClassifier
 from suffice.testing.results import Inapplicable, require
 from suffice.testing.toys import Sums
-from suffice.types import Batch, Status
+from suffice.types import Batch, FloatImage, Status
 
 MARK = 2.0
 
@@ -58,7 +58,7 @@ def any_batch_size(bench: Bench) -> None:
 def any_number_of_threads(bench: Bench) -> None:
     """Threads change neither what is asked nor what is found."""
     case = bench.sums
-    sums = Sums(case.image.shape, seed=1)  # type: ignore[arg-type]  # three numbers
+    sums = Sums(case.image.shape, seed=1)
     usual = run(bench.method, case, classifier=sums.classifier(workers=1), batch_size=4)
     other = run(bench.method, case, classifier=sums.classifier(workers=4), batch_size=4)
     _alike(usual, other, "1 and 4 threads", case)
@@ -69,7 +69,7 @@ def any_neighbours(bench: Bench) -> None:
     """An image is answered alike alone and among others."""
     case = bench.sums
     rng = np.random.default_rng(11)
-    images = [rng.integers(32, 256, case.image.shape).astype(np.float32) / 256 for _ in range(4)]
+    images = [_random_image(rng, case) for _ in range(4)]
     images[2] = case.image
     alone, asked = run(bench.method, case)
     twin, logs = recorded(bench.method)
@@ -117,7 +117,7 @@ def certificates(bench: Bench) -> None:
 def nan_scores(bench: Bench) -> None:
     """Scores that are NaN fail their own image with a ScoresError, and no other."""
     case = bench.sums
-    classifier = ToyClassifier(_Poisoned(case), case.image.shape, 4, name="NaN for marked images")  # type: ignore[arg-type]
+    classifier = ToyClassifier(_Poisoned(case), case.image.shape, 4, name="NaN for marked images")
     poisoned = case.image.copy()
     poisoned[0, 0, 0] = poisoned[0, -1, -1] = MARK
     healthy = [case.image, (case.image[:, ::-1] * np.float32(0.5)).copy()]
@@ -164,6 +164,10 @@ def gradients(bench: Bench) -> None:
     require(False, "a ModelError where the classifier gives no gradients", "none", case)
 
 
+def _random_image(rng: np.random.Generator, case: Case) -> FloatImage:
+    return rng.integers(32, 256, case.image.shape).astype(np.float32) / np.float32(256)
+
+
 Run = tuple[Explanation, list[tuple[str, bytes]]]
 
 
@@ -196,7 +200,7 @@ class _Poisoned:
     """`Sums` that give NaN where one marked pixel is kept and another is not."""
 
     def __init__(self, case: Case) -> None:
-        self._sums = Sums(case.image.shape, seed=1)  # type: ignore[arg-type]  # three numbers
+        self._sums = Sums(case.image.shape, seed=1)
 
     def scores(self, batch: Batch) -> Floats:
         z = self._sums.scores(batch)
@@ -225,4 +229,3 @@ def _where(one: Driven, other: Driven) -> str:
         if a != b:
             return f"another round {number}"
     return f"{len(first)} and {len(second)} rounds"
-

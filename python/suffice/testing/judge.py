@@ -16,7 +16,7 @@ import numpy.typing as npt
 from suffice.criterion import MAX_LOG_ODDS, Criterion
 from suffice.errors import ScoresError
 from suffice.models.base import Classifier
-from suffice.types import FloatImage, OutputKind, Outcomes, PixelMask
+from suffice.types import FloatImage, Outcomes, OutputKind, PixelMask
 
 Masks = npt.NDArray[np.bool_]
 Table = dict[str, npt.NDArray[Any]]
@@ -186,7 +186,7 @@ def decisions(z: npt.NDArray[np.float64], target: int, output: OutputKind) -> Ta
             "confidence": np.exp(log_p[:, target]),
             "lead": lead,
             "log_odds": log_odds,
-            "wins_tie": (lead != 0.0) | (top1 == target),
+            "wins_tie": np.logical_or(lead != 0.0, top1 == target),
             "score": own,
         }
 
@@ -214,7 +214,7 @@ def _worst(own: list[Table], rest: list[Table], target: int) -> Outcomes:
         "confidence": stacked["confidence"][by_margin, columns],
         "lead": stacked["lead"][by_lead, columns],
         "margin": own_margin,
-        "passes": stacked["passes"].all(axis=0),
+        "passes": np.logical_and.reduce(stacked["passes"], axis=0),
         "log_odds": stacked["log_odds"].min(axis=0),
         "rest_lead": np.full(len(columns), -np.inf),
         "own_margin": own_margin.copy(),

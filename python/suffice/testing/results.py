@@ -50,7 +50,7 @@ class CheckFailure(AssertionError):
         self.check, self.expected, self.got, self.reproduce = check, expected, got, reproduce
 
 
-class Broken(Exception):  # noqa: N818  # inside this package only: not an error by itself
+class Broken(Exception):  # inside this package only: not an error by itself
     """Raised by a check that finds something wrong."""
 
     def __init__(self, expected: str, got: str, case: str = "") -> None:
@@ -58,7 +58,7 @@ class Broken(Exception):  # noqa: N818  # inside this package only: not an error
         self.expected, self.got, self.case = expected, got, case
 
 
-class Inapplicable(Exception):  # noqa: N818  # likewise
+class Inapplicable(Exception):  # likewise
     """Raised by a check that doesn't concern what is checked; the message says why."""
 
 
@@ -95,11 +95,18 @@ class Checks(Generic[Subject]):
         left_out = tuple(skip)
         for name in (*wanted, *left_out):
             if name not in self.functions:
-                raise SettingsError(f"there is no check {name!r}; there are {', '.join(self.names())}")
+                raise SettingsError(
+                    f"there is no check {name!r}; there are {', '.join(self.names())}"
+                )
         return [name for name in self.names() if name in wanted and name not in left_out]
 
     def run(
-        self, subject: Subject, names: Sequence[str], skipped: Collection[str], call: str, stop: bool
+        self,
+        subject: Subject,
+        names: Sequence[str],
+        skipped: Collection[str],
+        call: str,
+        stop: bool,
     ) -> list[CheckResult]:
         """Run checks one after the other.
 

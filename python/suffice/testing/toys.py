@@ -216,8 +216,9 @@ class Odd(Toy):
 
     def slopes(self, values: Floats) -> Floats:
         """Twice the product over the other pixels."""
-        others = [np.prod(np.delete(1.0 - 2.0 * values, i, 1), axis=1) for i in
-                  range(values.shape[1])]
+        others = [
+            np.prod(np.delete(1.0 - 2.0 * values, i, 1), axis=1) for i in range(values.shape[1])
+        ]
         return 2.0 * self.strength * np.stack(others, axis=1)
 
 
