@@ -196,6 +196,17 @@ def drive(
     Broken
         If a round is malformed or the search doesn't end.
     """
+    try:
+        return _drive(method, case, watch)
+    except Broken:
+        raise
+    except Exception as error:  # say on which question
+        raise Broken("no error", f"{type(error).__name__}: {error}", str(case)) from error
+
+
+def _drive(
+    method: Method, case: Case, watch: Callable[[Search, Masks, Outcomes], None] | None
+) -> Driven:
     judge, subject = case.judge, case.subject()
     words = _native.words_for(subject.shape[0] * subject.shape[1])
     if subject.empty.passes[0] and not method.own_criteria:  # the engine starts no search

@@ -41,7 +41,7 @@ def same_seed_same_result(bench: Bench) -> None:
         same = one.result.masks.tobytes() == other.result.masks.tobytes()
         require(same, "the same sets again", "others", case)
         runs = [run(bench.method, case) for _ in range(2)]
-        _alike(runs[0], runs[1], "one seed", case)
+        _alike(runs[0], runs[1], "again, in the engine", case)
 
 
 @method_checks
@@ -51,7 +51,7 @@ def any_batch_size(bench: Bench) -> None:
     usual = run(bench.method, case, batch_size=16)
     for batch_size in (1, 3, 64):
         other = run(bench.method, case, batch_size=batch_size)
-        _alike(usual, other, f"batch size 16 and {batch_size}", case)
+        _alike(usual, other, f"at batch size 16 and {batch_size}", case)
 
 
 @method_checks
@@ -61,7 +61,7 @@ def any_number_of_threads(bench: Bench) -> None:
     sums = Sums(case.image.shape, seed=1)
     usual = run(bench.method, case, classifier=sums.classifier(workers=1), batch_size=4)
     other = run(bench.method, case, classifier=sums.classifier(workers=4), batch_size=4)
-    _alike(usual, other, "1 and 4 threads", case)
+    _alike(usual, other, "with 1 and 4 threads", case)
 
 
 @method_checks
@@ -144,7 +144,7 @@ def nan_scores(bench: Bench) -> None:
         error_of = found.error if isinstance(found, Failure) else ""
         require(isinstance(found, Explanation), "the other images explained", error_of, case)
         assert isinstance(found, Explanation)
-        _alike((usual, asked), (found, asked), "beside no NaN and beside one", case)
+        _alike((usual, asked), (found, asked), "alone and beside an image that gives NaN", case)
 
 
 @method_checks
@@ -172,9 +172,9 @@ Run = tuple[Explanation, list[tuple[str, bytes]]]
 
 
 def _alike(one: Run, other: Run, what: str, case: Case) -> None:
-    require(one[1] == other[1], f"the same rounds with {what}", "other rounds", case)
+    require(one[1] == other[1], f"the same rounds {what}", "other rounds", case)
     differs = first_difference(comparable(one[0]), comparable(other[0]))
-    require(not differs, f"the same explanation with {what}", differs, case)
+    require(not differs, f"the same explanation {what}", differs, case)
 
 
 def _prefix(case: Case, limit: int, free: Run, held: Run) -> None:
