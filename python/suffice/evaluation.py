@@ -24,6 +24,7 @@ from suffice.types import Batch, Decisions, FloatImage, PackedMasks, Scores
 NOISE_FACTOR = 10.0
 PROBE_ROWS = 8
 PROBE_TILE = 16
+PROBE_TILES = 4  # along the shorter side, at least where it has so many pixels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -257,8 +258,10 @@ def _failed(rows: int, error: Exception) -> Judged:
 def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:
     """Fixed half-full masks of coarse tiles, alike for every run."""
     height, width = shape
+    # Small images in as many tiles: one tile would show the model two composites in all.
+    side = max(1, min(PROBE_TILE, min(shape) // PROBE_TILES))
     tiles = np.random.Generator(np.random.Philox(key=[0, 0])).random(
-        (n, -(-height // PROBE_TILE), -(-width // PROBE_TILE))
+        (n, -(-height // side), -(-width // side))
     )
-    keep = np.repeat(np.repeat(tiles < 0.5, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
+    keep = np.repeat(np.repeat(tiles < 0.5, side, axis=1), side, axis=2)
     return _native.pack(np.ascontiguousarray(keep[:, :height, :width]))
