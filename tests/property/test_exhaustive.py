@@ -88,7 +88,9 @@ def fitting(name: str, shape: tuple[int, int]):
     """The method; its ranking, where it has one, of the image's shape."""
     if name != "from_ranking":
         return METHODS[name]
-    return suffice.FromRanking(np.random.default_rng(7).permutation(shape[0] * shape[1]).reshape(shape))
+    return suffice.FromRanking(
+        np.random.default_rng(7).permutation(shape[0] * shape[1]).reshape(shape)
+    )
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
@@ -188,7 +190,9 @@ def test_toys_know_their_sets(kind, seed) -> None:
     if kind == "odd":
         assert toy.minimal_sets() == toys.choose(1, toy.pixels)
         odd = range(1, len(toy.pixels) + 1, 2)
-        assert toy.irreducible_sets() == frozenset().union(*(toys.choose(k, toy.pixels) for k in odd))
+        assert toy.irreducible_sets() == frozenset().union(
+            *(toys.choose(k, toy.pixels) for k in odd)
+        )
     assert monotone == (toy.minimal_sets() == toy.irreducible_sets()) or kind == "odd"
 
 
@@ -200,3 +204,46 @@ def test_larger_images_are_refused() -> None:
     toy = toys.all_of([(0, 0)], (3, 6))
     with pytest.raises(suffice.errors.InputError, match="at most 16 pixels, got 3 x 6"):
         exhaustive_search(Judge(toy.classifier(), toy.image, toy.baseline[None], 1))
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+@few
+@given(
+    seed=seeds,
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    channels=st.integers(1, 2),
+    values=st.sampled_from([(0,), (1,), (0, 1), (0, 1, 2, 5), (-3, 0, 3)]),
+    n_baselines=st.integers(1, 3),
+    criterion=st.sampled_from(["top1", "margin:1", "confidence:0.6", "relative:0.5"]),
+    output=st.sampled_from(["logits", "probabilities"]),
+    target=st.sampled_from([None, None, 0, 2]),
+)
+def test_images_of_few_values(
+    name, seed, shape, channels, values, n_baselines, criterion, output, target
+) -> None:
+    """Flat images, images equal to a baseline, single pixels, ties of every kind."""
+    rng = np.random.default_rng(seed)
+    full = (channels, *shape)
+    image = rng.choice(values, full).astype(np.float32)
+    baselines = rng.choice([-1, 0, 1], (n_baselines, *full)).astype(np.float32)
+    if rng.random() < 0.2:
+        baselines[-1] = image
+    sums = toys.Sums(full, n_classes=3, seed=seed % 97)
+    clf = sums.classifier(output)
+    judge = Judge(clf, image, baselines, target, Criterion.parse(criterion))
+    every = exhaustive_search(judge)
+    method = fitting(name, shape)
+    found = suffice.explain(
+        clf, image, method=method, target=target, grain=1, seed=seed, criterion=criterion,
+        baseline=list(baselines),
+    )  # fmt: skip
+    assert found.target == judge.wanted
+    for one in found.sets:
+        table = exhaustive_search(judge, Criterion.parse(one.criterion))
+        number = table.number(one.mask)
+        if abs(one.certificate.margin) > 1e-9:  # else the last bit of a logarithm decides
+            assert one.certificate.sufficient
+            assert table.passes[number]
+        claim = one.certificate.irreducible_at
+        assert claim is None or one.certificate.margin < 1e-9 or table.irreducible(claim)[number]
+    statuses_are_true(name, method, found, every, monotone=False)

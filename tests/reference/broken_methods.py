@@ -14,8 +14,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from suffice.methods import pack
 from suffice.methods._rounds import part
-from suffice.methods.base import Method, RoundSearch, SearchResult, pack
+from suffice.methods.base import Method, RoundSearch, SearchResult
 
 COUNTER = {"searches": 0, "busy": 0}
 
@@ -90,7 +91,7 @@ class DriftingSettings(Plain):
 
 class ForgetsSettings(Plain):
     @classmethod
-    def from_settings(cls, settings):
+    def from_settings(cls, settings):  # noqa: ARG003
         return cls()
 
 

@@ -29,7 +29,10 @@ def test_functions(output) -> None:
     clf = CallableClassifier(given, model.input_shape, output=output, thread_safe=True)
     assert skipped(clf) == {NO_GRADIENT, NO_PREPROCESS}
     clf = CallableClassifier(
-        given, model.input_shape, output=output, preprocess=Preprocess(size=(8, 7))
+        given,
+        model.input_shape,
+        output=output,
+        preprocess=Preprocess(size=(8, 7), mean=0.5, std=0.25, channels="RGB"),
     )
     assert skipped(clf) == {NO_GRADIENT, TURNS}
 
@@ -63,10 +66,8 @@ def test_onnx_runtime(head, batch) -> None:
     from suffice.models.onnx import OnnxClassifier
 
     model = onnx_models.linear_model((3, 8, 7), head=head, batch=batch)
-    preprocess = Preprocess(size=(8, 7))
-    clf = OnnxClassifier(
-        model.SerializeToString(), device="cpu", threads=3, preprocess=preprocess
-    )
+    preprocess = Preprocess(size=(8, 7), mean=0.5, std=0.25, channels="RGB")
+    clf = OnnxClassifier(model.SerializeToString(), device="cpu", threads=3, preprocess=preprocess)
     assert skipped(clf) == {NO_GRADIENT}
 
 
@@ -84,7 +85,7 @@ def test_torch(output) -> None:
         nn.Linear(24, 4),
         heads[output],
     )
-    preprocess = Preprocess(size=(8, 6))
+    preprocess = Preprocess(size=(8, 6), mean=0.5, std=0.25, channels="RGB")
     clf = suffice.as_classifier(module.eval(), output=output, preprocess=preprocess, device="cpu")
     assert skipped(clf) <= {TURNS}
 

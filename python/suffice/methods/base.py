@@ -12,8 +12,6 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
-from suffice._native import pack as pack  # what methods of others make their masks with
-from suffice._native import unpack as unpack
 from suffice.criterion import Criterion
 from suffice.errors import SettingsError
 from suffice.subject import Subject
