@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from suffice import _native
+from suffice.criterion import Criterion
 from suffice.errors import SettingsError
 from suffice.methods.base import Search
 from suffice.testing import toys
@@ -23,6 +24,8 @@ from suffice.testing._toy_classifier import Floats, ToyClassifier
 from suffice.testing.judge import Masks
 from suffice.testing.results import Inapplicable, require
 from suffice.types import Batch, Outcomes
+
+LARGE_BUDGET = 400
 
 
 @method_checks
@@ -136,8 +139,15 @@ def image_shapes(bench: Bench) -> None:
 
 @method_checks
 def large_image(bench: Bench) -> None:
-    """An image of many pixels, whose sides no usual tile divides."""
-    hold(bench, of_sums((2, 53, 71), "large", grain=16))
+    """An image of many pixels, whose sides no usual tile divides, within a budget."""
+    case = of_sums((3, 97, 131), "large", grain=16)
+    found = case.explain(bench.method, budget=LARGE_BUDGET)
+    stated = ("found", "budget", "unattained")
+    require(found.status in stated, f"a status of {stated}", found.status, case)
+    judge = case.judge
+    for k, one in enumerate(found.sets):
+        passes = judge.passes(one.mask, Criterion.parse(one.criterion))
+        require(passes, f"set {k} to pass {one.criterion}", "it fails", case)
 
 
 @method_checks
