@@ -16,10 +16,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import suffice
+from reference.broken_methods import LiesAboutIrreducibility, OneTileTooFew, Plain
 from reference.strategies import seeds
 from suffice.criterion import Criterion
-from suffice.models.callable import CallableClassifier
 from suffice.testing import Exhaustive, Judge, exhaustive_search, toys
+from suffice.testing._toy_classifier import ToyClassifier
 
 METHODS = {
     "minimal": suffice.Minimal(effort=150, patience=2),
@@ -40,16 +41,30 @@ KINDS = ("all", "any", "majority", "weighted", "odd", "steps", "chaos")
 few = settings(deadline=None, max_examples=25)
 
 
+def test_every_registered_method_is_here() -> None:
+    assert {method.name for method in METHODS.values()} >= set(suffice.methods())
+
+
 class Table:
     """Class 1 by a table over all masks, with ties and ends of both kinds."""
 
     def __init__(self, lead: np.ndarray, shape: tuple[int, int]) -> None:
         self.lead, self.shape = lead, shape
 
-    def __call__(self, batch: np.ndarray) -> np.ndarray:
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        z = self.lead[self.numbers(batch)]
+        return np.stack([np.zeros_like(z), z], axis=1)
+
+    def pull_back(self, batch: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Of the function that is linear in every pixel: the difference a pixel makes."""
+        bits = 1 << np.arange(batch[0].size)
+        numbers = self.numbers(batch)[:, None]
+        made = self.lead[numbers | bits] - self.lead[numbers & ~bits]
+        return (made * weights[:, 1:]).reshape(batch.shape)
+
+    def numbers(self, batch: np.ndarray) -> np.ndarray:
         bits = batch[:, 0].reshape(len(batch), -1).astype(np.int64)
-        z = self.lead[(bits << np.arange(bits.shape[1])).sum(axis=1)]
-        return np.stack([np.zeros_like(z), z], axis=1).astype(np.float32)
+        return (bits << np.arange(bits.shape[1])).sum(axis=1)
 
 
 def make(kind: str, shape: tuple[int, int], seed: int):
@@ -63,7 +78,7 @@ def make(kind: str, shape: tuple[int, int], seed: int):
             lead = kept @ rng.integers(0, 3, n_pixels) - rng.integers(0, n_pixels)
         else:
             lead = rng.integers(-6, 4, len(numbers))
-        return Table(lead.astype(np.float32), shape), kind == "steps"
+        return Table(lead.astype(np.float64), shape), kind == "steps"
     count = int(rng.integers(1, min(6, n_pixels) + 1))
     flat = rng.choice(n_pixels, count, replace=False)
     pixels = [(int(i) // shape[1], int(i) % shape[1]) for i in flat]
@@ -78,7 +93,7 @@ def make(kind: str, shape: tuple[int, int], seed: int):
 @cache
 def truth(kind: str, shape: tuple[int, int], seed: int, target: int, contrastive: bool = False):
     model, monotone = make(kind, shape, seed)
-    clf = CallableClassifier(model, (1, *shape), 2, fingerprint=f"{kind}{seed}")
+    clf = ToyClassifier(model, (1, *shape), 2, name=f"{kind} {seed}")
     image, baselines = np.ones((1, *shape), np.float32), np.zeros((1, 1, *shape), np.float32)
     judge = Judge(clf, image, baselines, target, Criterion(), contrastive)
     return clf, image, judge, exhaustive_search(judge), monotone
@@ -247,3 +262,22 @@ def test_images_of_few_values(
         claim = one.certificate.irreducible_at
         assert claim is None or one.certificate.margin < 1e-9 or table.irreducible(claim)[number]
     statuses_are_true(name, method, found, every, monotone=False)
+
+
+class NeverFinds(Plain):
+    own_criteria = True
+
+    def rounds(self, subject):
+        yield from ()
+        return self.nothing(subject)
+
+
+@pytest.mark.parametrize("broken", [OneTileTooFew, LiesAboutIrreducibility, NeverFinds])
+def test_what_is_false_is_seen(broken, monkeypatch) -> None:
+    monkeypatch.setitem(METHODS, "minimal", Plain())
+    question = {"kind": "all", "shape": (3, 3), "seed": 1, "grain": 1, "target": 1}
+    ask = test_what_is_said_is_true.hypothesis.inner_test
+    ask(name="minimal", **question, contrastive=False)
+    monkeypatch.setitem(METHODS, "minimal", broken())
+    with pytest.raises(AssertionError):
+        ask(name="minimal", **question, contrastive=False)
