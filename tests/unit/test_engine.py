@@ -318,4 +318,4 @@ def test_small_images_are_probed_with_many_composites(shape) -> None:
 
     clf = CallableClassifier(remembering, input_shape=(1, *shape), n_classes=2)
     Evaluator(clf, 16).measure(toy.ones(*shape), np.zeros((1, *shape), np.float32))
-    assert len({row.tobytes() for row in seen[0]}) > 8
+    assert len({row.tobytes() for row in seen[0]}) > 4
