@@ -262,7 +262,7 @@ class _Recording:
         self._search, self._log = search, log
 
     def ask(self) -> Any:
-        given = self._search.ask()
+        given: Any = self._search.ask()  # masks, or an object that holds them
         if given is not None:
             masks = getattr(given, "masks", given)
             self._log.append((getattr(given, "of", "") or "", masks.tobytes()))
