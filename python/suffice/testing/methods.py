@@ -52,9 +52,9 @@ def check_method(
     Examples
     --------
     >>> import suffice
-    >>> results = check_method(suffice.Msv(max_views=2), only=["sufficient", "budget"])
+    >>> results = check_method(suffice.Msv(max_views=2), only=["budget", "sufficient"])
     >>> [(result.check, result.state) for result in results]
-    [('sufficient', 'passed'), ('budget', 'passed')]
+    [('budget', 'passed'), ('sufficient', 'passed')]
     """
     made = method() if isinstance(method, type) else get_method(method)
     left_out = tuple(skip)
