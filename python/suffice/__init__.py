@@ -45,6 +45,7 @@ _NAMES = {
     "errors": "suffice.errors",
     "plot": "suffice.plot",
     "statistics": "suffice.statistics",
+    "testing": "suffice.testing",
 }
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from suffice import metrics as metrics
     from suffice import plot as plot
     from suffice import statistics as statistics
+    from suffice import testing as testing
     from suffice.api import explain as explain
     from suffice.api import explain_stream as explain_stream
     from suffice.api import verify as verify

@@ -25,6 +25,7 @@ from suffice.types import Batch, Decisions, FloatImage, PackedMasks, Scores
 NOISE_FACTOR = 10.0
 PROBE_ROWS = 8
 PROBE_TILE = 16
+PROBE_TILES = 4  # along the shorter side, at least where it has so many pixels
 GRADIENT_EPS = 1e-4
 """Narrower margins of scores that came with a gradient are settled by a call of their own: what
 torch computes for a gradient may differ from a call in the last bits."""
@@ -319,10 +320,12 @@ def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:
     tokens together then does so here, and shows what that does to its scores.
     """
     height, width = shape
+    # Small images in as many tiles: one tile would show the model two composites in all.
+    side = max(1, min(PROBE_TILE, min(shape) // PROBE_TILES))
     tiles = np.random.Generator(np.random.Philox(key=[0, 0])).random(
-        (n, -(-height // PROBE_TILE), -(-width // PROBE_TILE))
+        (n, -(-height // side), -(-width // side))
     )
     ranks = np.argsort(np.argsort(tiles.reshape(n, -1), axis=1), axis=1).reshape(tiles.shape)
     half = ranks < (tiles[0].size + 1) // 2
-    keep = np.repeat(np.repeat(half, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
+    keep = np.repeat(np.repeat(half, side, axis=1), side, axis=2)
     return _native.pack(np.ascontiguousarray(keep[:, :height, :width]))

@@ -14,6 +14,7 @@ import suffice
 from reference import toy
 from suffice import _native
 from suffice.errors import ScoresError, SettingsError
+from suffice.evaluation import Evaluator
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult
 from suffice.models.callable import CallableClassifier
 from suffice.subject import Subject
@@ -385,3 +386,16 @@ def test_without_memory_a_track_holds_one_round() -> None:
     assert track.evaluations == 4200
     assert not track._rows
     assert len(track._store) == 256
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (6, 8), (16, 16), (20, 100)])
+def test_small_images_are_probed_with_many_composites(shape) -> None:
+    seen: list[np.ndarray] = []
+
+    def remembering(batch: np.ndarray) -> np.ndarray:
+        seen.append(batch.copy())
+        return np.stack([batch.sum(axis=(1, 2, 3)), np.zeros(len(batch))], axis=1)
+
+    clf = CallableClassifier(remembering, input_shape=(1, *shape), n_classes=2)
+    Evaluator(clf, 16).measure(toy.ones(*shape), np.zeros((1, *shape), np.float32))
+    assert len({row.tobytes() for row in seen[0]}) > 4

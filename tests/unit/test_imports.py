@@ -12,7 +12,7 @@ PUBLIC = {
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
-    *("comparators", "metrics", "statistics", "Ensemble", "GradientSis"),
+    *("comparators", "metrics", "statistics", "testing", "Ensemble", "GradientSis"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -53,3 +53,8 @@ def test_no_public_name_disappears() -> None:
 
 def test_methods_is_a_package_and_a_function() -> None:
     assert suffice.methods()["rex"] is suffice.Rex
+
+
+def test_checks_need_no_runtime_or_plotting() -> None:
+    heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas", "hypothesis", "pytest"}
+    assert not loaded_after("import suffice; suffice.testing.check_method") & heavy

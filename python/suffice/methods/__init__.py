@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import types
 
+from suffice._native import pack as pack  # what methods of others make masks with
+from suffice._native import unpack as unpack
 from suffice.errors import SettingsError
 from suffice.methods import curve as _curve  # noqa: F401  # registers itself
 from suffice.methods import from_ranking as _from_ranking  # noqa: F401
