@@ -33,6 +33,8 @@ _NAMES = {
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
     "Sag": "suffice.methods.sag",
+    "Study": "suffice.study.run",
+    "StudyResult": "suffice.study.result",
     "comparators": "suffice.comparators",
     "methods": "suffice.methods",
     "metrics": "suffice.metrics",
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     from suffice.models.preprocess import Preprocess as Preprocess
     from suffice.models.torch_model import TorchClassifier as TorchClassifier
     from suffice.refine import prune as prune
+    from suffice.study.result import StudyResult as StudyResult
+    from suffice.study.run import Study as Study
 
     methods = all_methods
 
