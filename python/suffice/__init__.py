@@ -41,6 +41,7 @@ _NAMES = {
     "build_info": "suffice.info",
     "errors": "suffice.errors",
     "plot": "suffice.plot",
+    "study": "suffice.study",
 }
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from suffice import errors as errors
     from suffice import metrics as metrics
     from suffice import plot as plot
+    from suffice import study as study
     from suffice.api import explain as explain
     from suffice.api import explain_stream as explain_stream
     from suffice.api import verify as verify

@@ -40,7 +40,8 @@ class Blob:
 
 def encode_mask(kind: str, mask: npt.NDArray[np.bool_]) -> Blob:
     """``bool [H, W]``, eight pixels to a byte, row-major over the whole image."""
-    return Blob(kind, "bits", *mask.shape, zlib.compress(np.packbits(mask).tobytes()))
+    height, width = mask.shape
+    return Blob(kind, "bits", height, width, zlib.compress(np.packbits(mask).tobytes()))
 
 
 def encode_responsibility(values: Responsibility, keep: Keep) -> Blob:

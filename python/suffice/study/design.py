@@ -179,7 +179,14 @@ class Design:
     analyses: tuple[str, ...] = ()
     text: str = ""
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Self:
+        """The design itself, if it is complete.
+
+        Raises
+        ------
+        SettingsError
+            If something is missing or there twice, or a label is wanted and not known.
+        """
         for what in ("models", "images", "methods", "criteria", "baselines", "seeds", "grains"):
             values = getattr(self, what)
             if not values:
@@ -191,6 +198,7 @@ class Design:
         unique(list(self.images))
         if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
             raise SettingsError(f"target label: image {lost[0].name} has no label")
+        return self
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process.

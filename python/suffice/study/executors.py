@@ -115,12 +115,6 @@ class Pool:
 
     def _start(self, number: int) -> _Worker:
         errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        options: dict[str, Any] = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            # A session of its own: Ctrl-C is for us, who ask the workers to finish.
-            else {"start_new_session": True}
-        )
         process = subprocess.Popen(
             [sys.executable, "-m", "suffice.study.worker"],
             stdin=subprocess.PIPE,
@@ -128,7 +122,8 @@ class Pool:
             stderr=errors,
             text=True,
             encoding="utf-8",
-            **options,
+            # A session of its own: Ctrl-C is for us, who ask the workers to finish.
+            start_new_session=True,
         )
         worker = _Worker(process, errors, number=number)
         assert process.stdin is not None

@@ -28,8 +28,9 @@ def write(result: StudyResult, path: Path, kind: str | None) -> Path:
     if kind == "coco":
         text = json.dumps(coco(result), ensure_ascii=False, allow_nan=False)
         return write_atomically(path, text.encode())
-    raise InputError(f"{path}: give a name that ends in {', '.join(KINDS)}, or one of csv, "
-                     "parquet and coco")
+    raise InputError(
+        f"{path}: give a name that ends in {', '.join(KINDS)}, or one of csv, parquet and coco"
+    )
 
 
 def _csv(result: StudyResult) -> str:

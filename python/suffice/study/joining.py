@@ -68,7 +68,7 @@ def _take(store: Store, source: Path) -> None:
                 "WHERE main.jobs.state = 'open' AND excluded.state = 'failed'"
             )
             db.execute(
-                f"CREATE TEMP TABLE fresh AS SELECT key FROM other.explanations "
+                "CREATE TEMP TABLE fresh AS SELECT key FROM other.explanations "
                 "WHERE key NOT IN (SELECT key FROM main.explanations)"
             )
             db.execute(

@@ -127,7 +127,7 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
         output=clf.output,
         precision=str(getattr(clf, "precision", "float32")),
         n_classes=clf.n_classes,
-        shape=tuple(clf.input_shape),
+        shape=clf.input_shape,
         methods={m.name: _method(m, design, clf) for m in design.methods},
     )
 
@@ -289,9 +289,10 @@ def cautions(design: Design, facts: Sequence[ModelFacts]) -> list[str]:
     """What may make the results of a design mean less than they seem to."""
     scales = {canonical([(m.preprocess or {}).get(k) for k in ("mean", "std")]) for m in facts}
     if len(scales) > 1 and any("zero" in specs for specs in design.baselines):
-        return [
+        note = (
             "the baseline zero is another colour for every preprocessing, and the models of this "
             "study differ in theirs: their sets are not comparable. Use one colour for all, such "
             "as rgb:124,116,104 or grey"
-        ]
+        )
+        return [note]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from suffice.errors import SettingsError, SufficeError
 from suffice.models.preprocess import Preprocess
@@ -21,6 +21,8 @@ from suffice.study.design import (
     check_criterion,
 )
 from suffice.study.images import Item
+
+T = TypeVar("T")
 
 _TOP = ("study", "models", "images", "methods")
 _STUDY = (
@@ -73,7 +75,9 @@ class _Reader:
         values = {key: self.study_value(key, study[key]) for key in study}
         return self.within(
             ("study",),
-            lambda: Design(models, images, methods, **{"name": name, **values}, text=text),
+            lambda: Design(
+                models, images, methods, **{"name": name, **values}, text=text
+            ).checked(),
         )
 
     # -- pieces ---------------------------------------------------------------------------------
@@ -110,7 +114,7 @@ class _Reader:
             made = self.within(
                 (*at, "preprocess"), lambda: Preprocess.from_json(file, model).to_dict()
             )
-            return cast("dict[str, Any]", made)
+            return made
         place = (*at, "preprocess") if stated is not None else at
         if stated is not None and not isinstance(stated, dict):
             self.lines.fail(place, "preprocess should be a JSON file or a table")
@@ -122,7 +126,7 @@ class _Reader:
                 first = place if stated is not None else (*at, next(iter(given)))
                 self.lines.fail(first, f"the preprocessing lacks {key}")
         made = self.within(place, lambda: Preprocess.from_dict(fields).to_dict())
-        return cast("dict[str, Any]", made)
+        return made
 
     def method(self, entry: dict[str, Any], at: Place) -> MethodSpec:
         self.known(entry, at, _METHOD)
@@ -250,7 +254,7 @@ class _Reader:
             self.lines.fail(at, f"{at[0]} need {key}")
         if not isinstance(value, str) or (not value and key != "prefix"):
             self.lines.fail((*at, key), f"{key} should be text, got {value!r}")
-        return cast(str, value)
+        return value
 
     def texts(self, place: Place, value: Any) -> list[str]:
         values = value if isinstance(value, list) else [value]
@@ -265,7 +269,7 @@ class _Reader:
                 place,
                 f"{place[-1]} should be {before}a whole number of at least {least}, got {value!r}",
             )
-        return cast(int, value)
+        return value
 
     def twice(self, key: str, names: Iterable[str]) -> None:
         seen: dict[str, int] = {}
@@ -276,7 +280,7 @@ class _Reader:
                 )
             seen[name] = k
 
-    def within(self, place: Place, make: Callable[[], Any], value: object = None) -> Any:
+    def within(self, place: Place, make: Callable[[], T], value: object = None) -> T:
         """Call, with the line put before the message of an error."""
         try:
             return make()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
@@ -46,8 +47,8 @@ def plan(
 ) -> list[Cost]:
     """Predict what a study costs.
 
-    For every model and method some jobs are really done, in this process, spread evenly over all
-    of theirs; nothing is stored.
+    For every model and method some jobs, drawn from all of theirs, are really done, in this
+    process; nothing is stored.
 
     Parameters
     ----------
@@ -79,9 +80,8 @@ def plan(
 
 
 def _spread(jobs: list[Job], count: int) -> list[Job]:
-    """Evenly spaced jobs, from the middle of as many equal parts."""
-    count = min(count, len(jobs))
-    return [jobs[(2 * k + 1) * len(jobs) // (2 * count)] for k in range(count)]
+    """Some of the jobs, the same at every call."""
+    return random.Random(0).sample(jobs, min(count, len(jobs)))
 
 
 def _cost(model: str, method: str, jobs: int, tried: list[Done]) -> Cost:

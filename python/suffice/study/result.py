@@ -71,11 +71,16 @@ class StudyResult:
         with Store(self.path, "read") as store:
             return store.counts()
 
+    def states(self) -> dict[str, dict[str, int]]:
+        """As `counts`, of the jobs that this result is about."""
+        with Store(self.path, "read") as store:
+            return store.counts(self._keys)
+
     @property
     def failures(self) -> list[tuple[str, str]]:
         """Model, method and image of what failed, and why."""
         with Store(self.path, "read") as store:
-            return store.failures()
+            return store.failures(self._keys)
 
     @property
     def analyses(self) -> list[str]:

@@ -102,14 +102,14 @@ class Study:
             settings["baselines"] = tuple(_baseline(b) for b in settings["baselines"])
         self.design = Design(
             _models(models), tuple(from_objects(images)), _methods(methods), **settings
-        )
+        ).checked()
         self._prepared: Prepared | None = None
 
     @classmethod
     def from_design(cls, design: Design) -> Self:
         """A study of a complete design."""
         study = cls.__new__(cls)
-        study.design, study._prepared = design, None
+        study.design, study._prepared = design.checked(), None
         return study
 
     @classmethod
@@ -153,6 +153,7 @@ class Study:
         retry: bool = False,
         should_stop: Callable[[], bool] | None = None,
         on_progress: Callable[[Store], None] | None = None,
+        warn: bool = True,
     ) -> StudyResult:
         """Do all jobs that the store doesn't have yet.
 
@@ -179,6 +180,8 @@ class Study:
             Once it returns true, what runs is finished and the run ends.
         on_progress : callable, optional
             Called with the open store now and then.
+        warn : bool
+            Whether what speaks against the design is a warning.
 
         Returns
         -------
@@ -204,7 +207,7 @@ class Study:
             raise ExistingResultError(f"{path} exists; give resume=True to go on, or another name")
         count = self._workers(workers)
         prepared = self.prepare()
-        for note in prepared.notes:
+        for note in prepared.notes if warn else ():
             warnings.warn(note, UserWarning, stacklevel=2)
         jobs = [job for job in prepared.jobs if keys.in_shard(job.key, shard)]
         stop = should_stop or (lambda: False)
@@ -267,7 +270,7 @@ _SETTINGS = (
 
 
 def _check_shard(shard: Shard | None) -> None:
-    if shard is not None and not (len(shard) == 2 and 1 <= shard[0] <= shard[1]):
+    if shard is not None and not 1 <= shard[0] <= shard[1]:
         raise SettingsError(f"shard should be (i, n) with i from 1 to n, got {shard!r}")
 
 

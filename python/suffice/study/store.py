@@ -11,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -225,12 +225,18 @@ class Store:
         """How many jobs there are."""
         return int(self.db.execute("SELECT count(*) FROM jobs").fetchone()[0])
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Jobs by model and state."""
+    def counts(self, keys: Collection[str] | None = None) -> dict[str, dict[str, int]]:
+        """Jobs by model and state; of all jobs, or of these."""
         found: dict[str, dict[str, int]] = {}
-        query = "SELECT model, state, count(*) FROM jobs GROUP BY model, state ORDER BY model"
-        for model, state, count in self.db.execute(query):
-            found.setdefault(model, {})[state] = count
+        if keys is None:
+            query = "SELECT model, state, count(*) FROM jobs GROUP BY model, state ORDER BY model"
+            for model, state, count in self.db.execute(query):
+                found.setdefault(model, {})[state] = count
+            return found
+        for key, model, state in self.db.execute("SELECT key, model, state FROM jobs"):
+            if key in keys:
+                states = found.setdefault(model, {})
+                states[state] = states.get(state, 0) + 1
         return found
 
     def evaluations(self) -> int:
@@ -238,13 +244,14 @@ class Store:
         query = "SELECT coalesce(sum(evaluations), 0) FROM explanations"
         return int(self.db.execute(query).fetchone()[0])
 
-    def failures(self) -> list[tuple[str, str]]:
-        """What failed, and why."""
+    def failures(self, keys: Collection[str] | None = None) -> list[tuple[str, str]]:
+        """What failed, and why; of all jobs, or of these."""
         query = (
-            "SELECT model || ' ' || method || ' ' || image, error FROM jobs "
+            "SELECT key, model || ' ' || method || ' ' || image, error FROM jobs "
             "WHERE state = 'failed' ORDER BY position"
         )
-        return [(name, error or "") for name, error in self.db.execute(query)]
+        rows = self.db.execute(query).fetchall()
+        return [(name, error or "") for key, name, error in rows if keys is None or key in keys]
 
     def put(self, key: str, row: JsonObject, blobs: Sequence[Blob]) -> bool:
         """Keep a result, in one transaction.
