@@ -12,7 +12,7 @@ PUBLIC = {
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
     *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "Sag"),
-    *("comparators", "metrics"),
+    *("comparators", "metrics", "study", "Study", "StudyResult"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -38,6 +38,11 @@ def test_comparators_load_their_libraries_when_made() -> None:
 def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:
     heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas"}
     assert not loaded_after("import suffice; suffice.explain; suffice.Rex; suffice.methods") & heavy
+
+
+def test_studies_load_no_tables_or_runtimes() -> None:
+    heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas", "pyarrow", "ray"}
+    assert not loaded_after("import suffice; suffice.Study; suffice.StudyResult") & heavy
 
 
 def test_no_public_name_disappears() -> None:

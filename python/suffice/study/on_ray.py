@@ -85,7 +85,10 @@ class _Crew:
 
     def __init__(self, ray: Any, task: str, leases: Leases, count: int) -> None:
         self._ray, self._task, self._leases = ray, task, leases
-        self._actor = ray.remote(Answerer)
+        gpus = ray.cluster_resources().get("GPU", 0)
+        # An actor that asks for no GPU is shown none.
+        share = {"num_gpus": min(1.0, gpus / count)} if gpus else {}
+        self._actor = ray.remote(num_cpus=1, **share)(Answerer)
         self._idle = [(self._actor.remote(task), "") for _ in range(count)]
         self._busy: dict[Any, tuple[Any, list[Job]]] = {}
 

@@ -111,10 +111,9 @@ class _Reader:
             self.lines.fail((*at, key), f"preprocess and {key} exclude each other; give one")
         if isinstance(stated, str):
             file = self.folder / stated
-            made = self.within(
+            return self.within(
                 (*at, "preprocess"), lambda: Preprocess.from_json(file, model).to_dict()
             )
-            return made
         place = (*at, "preprocess") if stated is not None else at
         if stated is not None and not isinstance(stated, dict):
             self.lines.fail(place, "preprocess should be a JSON file or a table")
@@ -125,8 +124,7 @@ class _Reader:
             if key not in fields:
                 first = place if stated is not None else (*at, next(iter(given)))
                 self.lines.fail(first, f"the preprocessing lacks {key}")
-        made = self.within(place, lambda: Preprocess.from_dict(fields).to_dict())
-        return made
+        return self.within(place, lambda: Preprocess.from_dict(fields).to_dict())
 
     def method(self, entry: dict[str, Any], at: Place) -> MethodSpec:
         self.known(entry, at, _METHOD)

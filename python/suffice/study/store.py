@@ -96,8 +96,25 @@ class Store:
         if self.mode == "create":
             self.path.parent.mkdir(parents=True, exist_ok=True)
         options = {"create": "mode=rwc", "write": "mode=rw", "read": "mode=ro"}[self.mode]
+        try:
+            return self._connect_as(options)
+        except sqlite3.OperationalError:
+            # Without the right to write beside it, SQLite reads the file alone, which is all of it
+            # where no log has been left.
+            log = self.path.with_name(self.path.name + "-wal")
+            if self.mode != "read" or (log.exists() and log.stat().st_size):
+                raise
+            return self._connect_as("mode=ro&immutable=1")
+
+    def _connect_as(self, options: str) -> sqlite3.Connection:
         uri = f"{self.path.resolve().as_uri()}?{options}"
-        return sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        db = sqlite3.connect(uri, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+        try:
+            db.execute("SELECT count(*) FROM sqlite_schema")  # opens it really
+        except BaseException:
+            db.close()
+            raise
+        return db
 
     def _open(self) -> None:
         self.db.row_factory = sqlite3.Row
