@@ -24,8 +24,8 @@ def test_run_status_export(suffice, design: Path, tmp_path: Path) -> None:
     assert ran.out == ""
     assert [line.split() for line in ran.err.splitlines()] == [
         ["model", "done", "failed", "open", "leased"],
-        ["hard", "8", "0", "0", "0"],
         ["soft", "8", "0", "0", "0"],
+        ["hard", "8", "0", "0", "0"],
         ["all", "16", "0", "0", "0"],
     ]
     ran = suffice("study", "status", store)
@@ -101,6 +101,29 @@ def test_wrong_usage(suffice, design: Path, tmp_path: Path) -> None:
     assert suffice("study").code == 2
     ran = suffice("study", "status", store)
     assert (ran.code, "there is no store" in ran.err) == (2, True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+def test_workers_that_can_not_write_end_the_run(tmp_path: Path) -> None:
+    design, store = write_study(tmp_path, seeds=6), tmp_path / "s.db"
+    # The limit holds for the database and its log, and for the workers.
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, before[1]))
+    try:
+        process = start(design, store, "--workers", "2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    _, errors = process.communicate()
+    assert process.returncode == 1, errors
+    assert f"error: store {store}: " in errors
+    assert "To go on:" in errors
+    kept = set(query(store, "SELECT key, finished FROM explanations"))
+    assert 0 < len(kept) < 96
+    process = start(design, store, "--workers", "2")
+    _, errors = process.communicate()
+    assert (process.returncode, done(store)) == (0, 96), errors
+    assert kept <= set(query(store, "SELECT key, finished FROM explanations"))
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

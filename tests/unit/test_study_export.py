@@ -118,6 +118,7 @@ def test_coco_is_in_the_coordinates_of_the_photos(result: StudyResult, tmp_path:
             assert mask[y.astype(int), x.astype(int)].all()
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_pycocotools_reads_it(result: StudyResult, tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco")
     made = coco.COCO(str(result.export(tmp_path / "sets.json")))

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from suffice.errors import StoreError, SufficeError
 from suffice.study.leases import Heartbeat, Leases
-from suffice.study.owner import new_owner
+from suffice.study.owner import new_owner, retire
 from suffice.study.store import Store
 from suffice.study.work import Bench, work
 from suffice.study.worker import STORE_FAILED
@@ -38,8 +38,11 @@ def run_here(bench: Bench, store: Store, should_stop: Callable[[], bool], tick: 
         Called after each job.
     """
     owner = new_owner()
-    with Heartbeat(store.path, owner):
-        work(bench, Leases(store, owner, bench.design.attempts), should_stop, lambda _: tick())
+    try:
+        with Heartbeat(store.path, owner):
+            work(bench, Leases(store, owner, bench.design.attempts), should_stop, lambda _: tick())
+    finally:
+        retire(owner)
 
 
 @dataclass(slots=True, eq=False)
@@ -169,7 +172,7 @@ class Pool:
 
     def _finished(self) -> int:
         query = "SELECT count(*) FROM jobs WHERE state IN ('done', 'failed')"
-        return int(self.store.db.execute(query).fetchone()[0])
+        return int(self.store.query(query)[0][0])
 
     @staticmethod
     def _close(worker: _Worker) -> None:

@@ -7,6 +7,7 @@ workers, or hold one up for `SECONDS`; `Store.put` keeps the result of the first
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from suffice.errors import StoreError
 from suffice.study.keys import Job
 from suffice.study.owner import is_dead
 from suffice.study.store import JOB_COLUMNS, Store
@@ -80,7 +82,7 @@ class Leases:
     def is_retry(self, key: str) -> bool:
         """Whether a job has failed before."""
         query = "SELECT attempts FROM jobs WHERE key = ?"
-        return bool(self.store.db.execute(query, (key,)).fetchone()[0])
+        return bool(self.store.query(query, key)[0][0])
 
     def _reclaim(self, now: float) -> None:
         """Open the leases of the dead and the silent."""
@@ -154,14 +156,15 @@ class Leases:
     def remaining(self) -> int:
         """Jobs that are open or leased, by whomever."""
         query = "SELECT count(*) FROM jobs WHERE state IN ('open', 'leased')"
-        return int(self.store.db.execute(query).fetchone()[0])
+        return int(self.store.query(query)[0][0])
 
     def renew(self) -> None:
         """Say that the worker lives."""
-        self.store.db.execute(
-            "UPDATE jobs SET expires = ? WHERE state = 'leased' AND owner = ?",
-            (self.store.clock() + SECONDS, self.owner),
-        )
+        with self.store.transaction():
+            self.store.db.execute(
+                "UPDATE jobs SET expires = ? WHERE state = 'leased' AND owner = ?",
+                (self.store.clock() + SECONDS, self.owner),
+            )
 
 
 def _open(db: sqlite3.Connection, owner: str, attempts: int) -> None:
@@ -202,10 +205,7 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        with Store(self._path) as store:
-            leases = Leases(store, self._owner)
-            while not self._over.wait(SECONDS / 4):
-                try:
-                    leases.renew()
-                except sqlite3.OperationalError:  # a full or busy disk: the next beat may do
-                    continue
+        while not self._over.wait(SECONDS / 4):
+            # A full or busy disk: the next beat may do.
+            with contextlib.suppress(StoreError), Store(self._path) as store:
+                Leases(store, self._owner).renew()

@@ -11,7 +11,7 @@ from suffice.study.design import Design
 from suffice.study.images import Item
 from suffice.study.keys import Job
 from suffice.study.leases import Heartbeat, Leases
-from suffice.study.owner import new_owner
+from suffice.study.owner import new_owner, retire
 from suffice.study.store import Store
 from suffice.study.work import Bench, Done, keep
 
@@ -76,6 +76,7 @@ def run_on_ray(
             _Crew(ray, task, leases, count).run(should_stop, tick)
     finally:
         leases.release()
+        retire(owner)
         if started:
             ray.shutdown()
 

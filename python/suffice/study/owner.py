@@ -10,13 +10,21 @@ import platform
 from pathlib import Path
 
 _numbers = itertools.count()
+_at_work: set[str] = set()  # owners of this process
 _PROC = Path("/proc")
 
 
 def new_owner() -> str:
     """A name for a worker of this process: place, process id, its start and a number."""
     pid = os.getpid()
-    return f"{_place()}:{pid}:{_started(pid)}:{next(_numbers)}"
+    owner = f"{_place()}:{pid}:{_started(pid)}:{next(_numbers)}"
+    _at_work.add(owner)
+    return owner
+
+
+def retire(owner: str) -> None:
+    """Say that a worker of this process works no more; what it still holds is open then."""
+    _at_work.discard(owner)
 
 
 def is_dead(owner: str) -> bool:
@@ -29,7 +37,9 @@ def is_dead(owner: str) -> bool:
     parts = rest.split(":")
     if place != _place() or len(parts) != 3 or not parts[0].isdigit() or not _PROC.is_dir():
         return False
-    return _started(int(parts[0])) != parts[1]
+    if _started(int(parts[0])) != parts[1]:
+        return True
+    return int(parts[0]) == os.getpid() and owner not in _at_work
 
 
 @functools.cache

@@ -195,12 +195,17 @@ class Store:
                 what = text
             raise StoreError(f"store {self.path}: {what}") from error
 
+    def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
+        """Read rows."""
+        with self._told():
+            return self.db.execute(sql, values).fetchall()
+
     # -- meta -----------------------------------------------------------------------------------
 
     def meta(self, name: str) -> str | None:
         """A value that was set, or None."""
-        row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchall()
+        return str(rows[0][0]) if rows else None
 
     def set_meta(self, **values: str) -> None:
         """Set values."""
@@ -240,17 +245,20 @@ class Store:
 
     def total(self) -> int:
         """How many jobs there are."""
-        return int(self.db.execute("SELECT count(*) FROM jobs").fetchone()[0])
+        return int(self.query("SELECT count(*) FROM jobs")[0][0])
 
     def counts(self, keys: Collection[str] | None = None) -> dict[str, dict[str, int]]:
         """Jobs by model and state; of all jobs, or of these."""
         found: dict[str, dict[str, int]] = {}
         if keys is None:
-            query = "SELECT model, state, count(*) FROM jobs GROUP BY model, state ORDER BY model"
-            for model, state, count in self.db.execute(query):
+            query = (
+                "SELECT model, state, count(*) FROM jobs GROUP BY model, state "
+                "ORDER BY min(min(position)) OVER (PARTITION BY model), state"
+            )
+            for model, state, count in self.query(query):
                 found.setdefault(model, {})[state] = count
             return found
-        for key, model, state in self.db.execute("SELECT key, model, state FROM jobs"):
+        for key, model, state in self.query("SELECT key, model, state FROM jobs ORDER BY position"):
             if key in keys:
                 states = found.setdefault(model, {})
                 states[state] = states.get(state, 0) + 1
@@ -259,7 +267,7 @@ class Store:
     def evaluations(self) -> int:
         """Evaluations of all finished jobs."""
         query = "SELECT coalesce(sum(evaluations), 0) FROM explanations"
-        return int(self.db.execute(query).fetchone()[0])
+        return int(self.query(query)[0][0])
 
     def failures(self, keys: Collection[str] | None = None) -> list[tuple[str, str]]:
         """What failed, and why; of all jobs, or of these."""
@@ -267,7 +275,7 @@ class Store:
             "SELECT key, model || ' ' || method || ' ' || image, error FROM jobs "
             "WHERE state = 'failed' ORDER BY position"
         )
-        rows = self.db.execute(query).fetchall()
+        rows = self.query(query)
         return [(name, error or "") for key, name, error in rows if keys is None or key in keys]
 
     def put(self, key: str, row: JsonObject, blobs: Sequence[Blob]) -> bool:
@@ -306,27 +314,27 @@ class Store:
             "j.state, j.attempts, j.error FROM jobs j LEFT JOIN explanations e USING (key) "
             "WHERE j.state IN ('done', 'failed') ORDER BY j.position"
         )
-        return [dict(row) for row in self.db.execute(query)]
+        return [dict(row) for row in self.query(query)]
 
     def record(self, key: str) -> JsonObject:
         """The record of a finished job."""
-        row = self.db.execute("SELECT record FROM explanations WHERE key = ?", (key,)).fetchone()
-        if row is None:
+        rows = self.query("SELECT record FROM explanations WHERE key = ?", key)
+        if not rows:
             raise InputError(f"the store has no result {key}")
-        record: JsonObject = json.loads(row[0])
+        record: JsonObject = json.loads(rows[0][0])
         return record
 
     def shape(self, key: str) -> tuple[int, int] | None:
         """Height and width of the model's input of a finished job; None where it has no result."""
-        row = self.db.execute(
+        rows = self.query(
             "SELECT json_extract(record, '$.input_shape[1]'), "
             "json_extract(record, '$.input_shape[2]') FROM explanations WHERE key = ?",
-            (key,),
-        ).fetchone()
-        return None if row is None else (row[0], row[1])
+            key,
+        )
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def blobs(self, key: str, kind: str | None = None) -> list[Blob]:
         """The arrays of a finished job."""
         query = "SELECT kind, encoding, height, width, data FROM blobs WHERE key = ?"
-        rows = self.db.execute(query + " AND (?2 IS NULL OR kind = ?2)", (key, kind))
+        rows = self.query(query + " AND (?2 IS NULL OR kind = ?2)", key, kind)
         return [Blob(*row) for row in rows]
