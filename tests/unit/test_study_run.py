@@ -218,7 +218,7 @@ def test_workers_and_their_driver_may_be_killed(whole, tmp_path: Path) -> None:
         owners = query(store, "SELECT DISTINCT owner FROM jobs WHERE state = 'leased'")
         return [int(owner.split(":")[1]) for (owner,) in owners]
 
-    process = start(design, store, "--workers", "2")
+    process = start(design, store, "--workers", "1")
     assert wait_until(lambda: done(store) >= 5 and bool(workers()), process)
     victims = workers()
     os.kill(victims[0], signal.SIGKILL)

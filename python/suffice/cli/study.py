@@ -13,7 +13,6 @@ from typing import Any
 
 from suffice.cli import options
 from suffice.cli.progress import Interrupt
-from suffice.cli.study_bars import Bars
 
 INTERRUPTED = 130
 STATES = ("done", "failed", "open", "leased")
@@ -98,10 +97,13 @@ def _run(args: argparse.Namespace) -> int:
     prepared = study.prepare()
     for note in prepared.notes:
         _say(f"warning: {note}")
-    with (
-        Interrupt() as interrupt,
-        Bars(args.progress, [m.name for m in study.design.models]) as bars,
-    ):
+    begun = False
+
+    def note_begin(_: object) -> None:
+        nonlocal begun
+        begun = True
+
+    with Interrupt() as interrupt:
         try:
             result = study.run(
                 args.store,
@@ -112,11 +114,12 @@ def _run(args: argparse.Namespace) -> int:
                 devices=args.devices.split(",") if args.devices else (),
                 retry=args.retry_failed,
                 should_stop=lambda: interrupt.wished,
-                on_progress=bars.show,
+                on_progress=note_begin,
+                show_progress=args.progress,
                 warn=False,
             )
         except StoreError as problem:
-            if not args.store.exists() or not bars.begun:
+            if not begun:
                 raise
             _say(f"suffice study run: error: {problem}")
             _say(f"What was finished is in the store. To go on:\n  {_again(args.argv)}")

@@ -113,7 +113,8 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
     SettingsError
         If nothing tells its results from another model's, or a method can't be made for it.
     """
-    clf = spec.load()
+    # On the CPU: what is asked here is the same everywhere, and the workers need the devices.
+    clf = spec.load(device="cpu", threads=1)
     if not clf.fingerprint:
         raise SettingsError(
             f"model {spec.name}: a study needs a fingerprint= that names this model and no other"

@@ -14,6 +14,7 @@ from suffice import __version__
 from suffice.errors import ExistingResultError, InputError, SettingsError, StoreError
 from suffice.methods.base import Method
 from suffice.study import keys
+from suffice.study.bars import Bars
 from suffice.study.design import Design, MethodSpec, ModelSpec, check_baseline, check_criterion
 from suffice.study.executors import Pool, run_here
 from suffice.study.images import Item, from_objects
@@ -72,6 +73,7 @@ class Study:
 
     Examples
     --------
+    >>> import numpy as np, suffice
     >>> bright = lambda x: np.stack([x.mean((1, 2, 3)), -x.mean((1, 2, 3))], 1)
     >>> model = suffice.as_classifier(bright, input_shape=(1, 8, 8), fingerprint="bright 1")
     >>> study = Study({"bright": model}, [np.ones((1, 8, 8), np.float32)], seeds=[0, 1])
@@ -153,6 +155,7 @@ class Study:
         retry: bool = False,
         should_stop: Callable[[], bool] | None = None,
         on_progress: Callable[[Store], None] | None = None,
+        show_progress: bool | None = False,
         warn: bool = True,
     ) -> StudyResult:
         """Do all jobs that the store doesn't have yet.
@@ -180,6 +183,8 @@ class Study:
             Once it returns true, what runs is finished and the run ends.
         on_progress : callable, optional
             Called with the open store now and then.
+        show_progress : bool or None
+            Bars on stderr, one for each model; None: where it is a terminal.
         warn : bool
             Whether what speaks against the design is a warning.
 
@@ -211,20 +216,26 @@ class Study:
             warnings.warn(note, UserWarning, stacklevel=2)
         jobs = [job for job in prepared.jobs if keys.in_shard(job.key, shard)]
         stop = should_stop or (lambda: False)
-        with Store(path, "create") as opened:
+        models = [model.name for model in self.design.models]
+        with Store(path, "create") as opened, Bars(show_progress, models) as bars:
             self._begin(opened, jobs, prepared.digest, shard)
             if retry:
                 retry_failed(opened)
-            progress = (lambda: None) if on_progress is None else (lambda: on_progress(opened))
+
+            def tick() -> None:
+                bars.show(opened)
+                if on_progress is not None:
+                    on_progress(opened)
+
             bench = Bench(self.design, prepared.items, devices[0] if devices else None)
             if executor == "ray":
                 from suffice.study.on_ray import run_on_ray
 
-                run_on_ray(bench, opened, max(count, 1), stop, progress)
+                run_on_ray(bench, opened, max(count, 1), stop, tick)
             elif count == 0:
-                run_here(bench, opened, stop, progress)
+                run_here(bench, opened, stop, tick)
             else:
-                Pool(bench, opened, count, list(devices)).run(stop, progress)
+                Pool(bench, opened, count, list(devices)).run(stop, tick)
         return StudyResult(path, {job.key for job in jobs})
 
     def _workers(self, workers: int | None) -> int:

@@ -29,7 +29,6 @@ class Bars:
         self._bars: dict[str, Any] = {}
         self._first = 0
         self._started = self._seen = 0.0
-        self.begun = False
 
     def __enter__(self) -> Self:
         return self
@@ -40,7 +39,6 @@ class Bars:
 
     def show(self, store: Store) -> None:
         """Look into the store, at most twice a second."""
-        self.begun = True
         now = time.monotonic()
         if not self._shown or now - self._seen < REFRESH_SECONDS:
             return
