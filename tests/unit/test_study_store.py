@@ -207,6 +207,24 @@ def test_a_store_open_for_reading_is_not_written(store: Store) -> None:
     assert states(store) == {"open": 4}
 
 
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="whoever is root may write everywhere"
+)
+def test_a_store_that_may_not_be_written_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    with Store(folder / "s.db", "create") as made:
+        made.set_jobs([job(0)])
+    (folder / "s.db").chmod(0o444)
+    folder.chmod(0o555)
+    try:
+        with Store(folder / "s.db", "read") as store:
+            assert store.total() == 1
+        with pytest.raises(StoreError, match="read-only"):
+            Store(folder / "s.db", "create")
+    finally:
+        folder.chmod(0o755)
+
+
 def test_a_full_disk_loses_only_the_result_that_did_not_fit(store: Store) -> None:
     store.put("key0", ROW, [])
     pages = store.db.execute("PRAGMA page_count").fetchone()[0]
