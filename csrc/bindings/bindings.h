@@ -13,5 +13,6 @@ void bind_responsibility(pybind11::module_& m);
 void bind_ranking(pybind11::module_& m);
 void bind_scores(pybind11::module_& m);
 void bind_rex(pybind11::module_& m);
+void bind_backward(pybind11::module_& m);
 
 }  // namespace suffice

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, m) {
   suffice::bind_ranking(m);
   suffice::bind_scores(m);
   suffice::bind_rex(m);
+  suffice::bind_backward(m);
 }

@@ -17,7 +17,9 @@ _NAMES = {
     "verify": "suffice.api",
     "prune": "suffice.refine",
     "as_classifier": "suffice.models.factory",
+    "Ensemble": "suffice.models.ensemble",
     "TorchClassifier": "suffice.models.torch_model",
+    "drop_tokens": "suffice.models.tokens",
     "Preprocess": "suffice.models.preprocess",
     "load": "suffice.explanation",
     "Explanation": "suffice.explanation",
@@ -28,11 +30,14 @@ _NAMES = {
     "Failure": "suffice.engine",
     "Curve": "suffice.methods.curve",
     "FromRanking": "suffice.methods.from_ranking",
+    "GradientSis": "suffice.methods.gradient_sis",
     "Minimal": "suffice.methods.minimal",
+    "Moxi": "suffice.methods.moxi",
     "Msv": "suffice.methods.msv",
     "Pruned": "suffice.methods.prune",
     "Rex": "suffice.methods.rex",
     "Sag": "suffice.methods.sag",
+    "Sis": "suffice.methods.sis",
     "Study": "suffice.study.run",
     "StudyResult": "suffice.study.result",
     "comparators": "suffice.comparators",
@@ -64,13 +69,18 @@ if TYPE_CHECKING:
     from suffice.methods import all_methods
     from suffice.methods.curve import Curve as Curve
     from suffice.methods.from_ranking import FromRanking as FromRanking
+    from suffice.methods.gradient_sis import GradientSis as GradientSis
     from suffice.methods.minimal import Minimal as Minimal
+    from suffice.methods.moxi import Moxi as Moxi
     from suffice.methods.msv import Msv as Msv
     from suffice.methods.prune import Pruned as Pruned
     from suffice.methods.rex import Rex as Rex
     from suffice.methods.sag import Sag as Sag
+    from suffice.methods.sis import Sis as Sis
+    from suffice.models.ensemble import Ensemble as Ensemble
     from suffice.models.factory import as_classifier as as_classifier
     from suffice.models.preprocess import Preprocess as Preprocess
+    from suffice.models.tokens import drop_tokens as drop_tokens
     from suffice.models.torch_model import TorchClassifier as TorchClassifier
     from suffice.refine import prune as prune
     from suffice.study.result import StudyResult as StudyResult

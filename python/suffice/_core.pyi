@@ -9,6 +9,7 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "BackwardSearch",
     "RexDistribution",
     "RexMerge",
     "RexQueue",
@@ -344,6 +345,43 @@ class RexSearch:
     ) -> None:
         """
         outcomes of the whole round, in ask order
+        """
+
+class BackwardSearch:
+    def __init__(
+        self,
+        start: numpy.typing.NDArray[numpy.uint64],
+        n_pixels: typing.SupportsInt | typing.SupportsIndex,
+        width: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def ask(self) -> numpy.typing.NDArray[numpy.uint64]:
+        """
+        the round's masks, packed uint64 [M, words]; M = 0 when it is over
+        """
+    def order(self) -> numpy.typing.NDArray[numpy.int32]:
+        """
+        int32 [n], pixels in the order they were dropped
+        """
+    def passing(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        uint8 [n], whether what was left after each passed
+        """
+    def tell(
+        self,
+        values: numpy.typing.NDArray[numpy.float64],
+        passing: numpy.typing.NDArray[numpy.uint8],
+    ) -> None:
+        """
+        float64 and uint8 [M], outcomes of the whole round, in ask order
+        """
+    def values(self) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        float64 [n], value of what was left after each
+        """
+    @property
+    def remaining(self) -> int:
+        """
+        pixels still kept
         """
 
 def accumulate(

@@ -21,6 +21,8 @@ from suffice.errors import ScoresError
 from suffice.types import Batch, Decisions, FloatImage, OutputKind, PackedMasks, Scores
 
 WORD_BITS = 64
+BACKWARD_WIDTH = 4096
+"""Most masks of a round of backward selection: 25 MB at 224 x 224, whole sweeps up to 64 x 64."""
 _CUDA_BUILD = "pip install . -C cmake.define.SUFFICE_CUDA=ON"
 LabelMap = npt.NDArray[np.int32]
 """``[H, W]`` int32, the region of every pixel, each in 0..R-1."""
@@ -493,7 +495,10 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
             "the model can't be explained where it gives no number",
             row=row,
         )
-    return Decisions(top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_))
+    score = scores[np.arange(len(scores)), targets].astype(np.float64)
+    return Decisions(
+        top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_), score
+    )
 
 
 def philox(key: tuple[int, int], counters: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -542,6 +547,32 @@ def rex_search(
         native_value = enums[name].__members__[value] if name in enums else value
         setattr(native, name, -1 if native_value is None else native_value)
     return _core.RexSearch(*_shape(shape), target, native, *key)
+
+
+def backward_search(
+    start: PackedMasks, shape: tuple[int, int], width: int = BACKWARD_WIDTH
+) -> _core.BackwardSearch:
+    """Start the native backward selection (``csrc/search/backward/backward_search.h``).
+
+    Parameters
+    ----------
+    start : uint64 [1, words]
+        The pixels to drop, at least one; all others are left out from the beginning.
+    shape : (H, W)
+    width : int
+        Most masks of a round; bounds memory and changes no outcome.
+
+    Raises
+    ------
+    ValueError
+        If the mask keeps no pixel or has bits beyond the last one.
+    """
+    height, width_of_image = _shape(shape)
+    n_pixels = height * width_of_image
+    start = _packed(start, n_pixels)
+    if len(start) != 1:
+        raise ValueError(f"expected one mask to start from, got {len(start)}")
+    return _core.BackwardSearch(start.reshape(-1), n_pixels, _at_least_one("width", width))
 
 
 def _array(name: str, value: Any, dtype: type[np.generic], ndim: int) -> npt.NDArray[Any]:

@@ -22,12 +22,13 @@ from suffice.criterion import Criterion
 from suffice.errors import ScoresError
 from suffice.evaluation import Evaluator, Judged, Probe, Span
 from suffice.methods.base import Method, SearchResult
-from suffice.models.base import Classifier
+from suffice.models.base import Classifier, Value
+from suffice.models.gradients import differentiable
 from suffice.subject import Subject
 from suffice.track import Answer, Question, Track, grow, outcomes_of, whole_image
 from suffice.types import Decisions, PackedMasks, Scores
 
-MAX_JOB_ROWS = 16
+MAX_JOB_ROWS = 64
 GROW_CHUNK = 10
 GROW_STEPS = 16
 
@@ -100,6 +101,11 @@ class Engine:
         Told the number of new evaluations whenever a round is done.
     should_stop : callable or None
         Asked between batches; once true, what is running is finished and the run ends.
+
+    Raises
+    ------
+    ModelError
+        If the method needs gradients and the classifier gives none.
     """
 
     def __init__(
@@ -115,8 +121,13 @@ class Engine:
         self.classifier = classifier
         self.method = method
         self.settings = settings
+        if method.differentiates:
+            differentiable(classifier)
         size = classifier.fixed_batch or batch_size or classifier.batch_size
-        self.evaluator = Evaluator(classifier, size)
+        # Gradients are padded to full batches, which a CPU gains nothing by: left to us, one a
+        # call, so that their bits depend on no setting at all.
+        alone = classifier.fixed_batch is None and batch_size is None and classifier.device == "cpu"
+        self.evaluator = Evaluator(classifier, size, 1 if alone else size)
         self._on_evaluations = on_evaluations or (lambda _: None)
         self._should_stop = should_stop or (lambda: False)
         self._probe: Probe | None = None
@@ -209,7 +220,7 @@ class Engine:
             counts={
                 "evaluations": track.evaluations,
                 "recheck_evaluations": track.rechecks,
-                "gradients": 0,
+                "gradients": track.gradients,
                 "model_calls": track.calls,
                 "marginal": track.rechecks,
                 "repeats": track.repeats,
@@ -319,7 +330,7 @@ class _Run:
             if isinstance(item, Failure):
                 self.order.append(item)
                 continue
-            track = Track(item, self.engine.settings.budget)
+            track = Track(item, self.engine.settings.budget, self.engine.method.repeats)
             self.order.append(track)
             if self.engine._probe is None and self.jobs:
                 # The first subject measures the classifier; the others wait for its answer.
@@ -330,9 +341,12 @@ class _Run:
         while len(self.jobs) < self.limit:
             spans: list[Span] = []
             parts: list[tuple[Track, slice]] = []
-            room = self._job_size()
+            due = self._due()
+            if due is None:
+                return
+            of, room = due
             for track in self.live:
-                while room and (taken := track.take(room)) is not None:
+                while room and track.wanted() == of and (taken := track.take(room)) is not None:
                     spans.append(taken[0])
                     parts.append((track, taken[1]))
                     room -= len(taken[0])
@@ -341,6 +355,20 @@ class _Run:
             if not spans:
                 return
             self._submit(pool, parts, "batch", self.engine.evaluator.run, spans)
+
+    def _due(self) -> tuple[Value | None, int] | None:
+        """What the next job is of, and its rows; None while there is nothing to hand out.
+
+        Batches of gradients are padded, so a part of one waits for company while other jobs run.
+        """
+        waiting = [track for track in self.live if track.waiting()]
+        if any(track.wanted() is None for track in waiting):
+            return None, self._job_size()
+        if not waiting:
+            return None
+        of, rows = waiting[0].wanted(), self.engine.evaluator.gradient_batch
+        ready = sum(track.waiting() for track in waiting if track.wanted() == of)
+        return (of, rows) if ready >= rows or not self.jobs else None
 
     def _job_size(self) -> int:
         """Rows of the next job: several batches while much waits, one towards a round's end.
@@ -394,7 +422,7 @@ class _Run:
         try:
             while track.error is None:
                 if track.round is not None:
-                    fresh = len(track.round.new_masks)
+                    fresh = int(track.round.new_costs.sum())
                     going = track.complete()
                     self.engine._on_evaluations(fresh)
                     if not going:

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +18,16 @@ import numpy.typing as npt
 from suffice import _native
 from suffice.criterion import Criterion
 from suffice.errors import ScoresError
-from suffice.models.base import Classifier
+from suffice.models.base import Classifier, Value
+from suffice.models.gradients import MaskGradients, by_mask, differentiable, scores_and_gradient
 from suffice.types import Batch, Decisions, FloatImage, PackedMasks, Scores
 
 NOISE_FACTOR = 10.0
 PROBE_ROWS = 8
 PROBE_TILE = 16
+GRADIENT_EPS = 1e-4
+"""Narrower margins of scores that came with a gradient are settled by a call of their own: what
+torch computes for a gradient may differ from a call in the last bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +42,8 @@ class Span:
     criterion : Criterion
     reference_confidence : float
         Needed for the margins of ``relative``.
+    of : str or None
+        The value whose gradient is wanted too; None: scores only.
     """
 
     image: FloatImage
@@ -46,6 +52,7 @@ class Span:
     target: int
     criterion: Criterion
     reference_confidence: float
+    of: Value | None = None
 
     def __len__(self) -> int:
         return len(self.masks)
@@ -62,6 +69,7 @@ class Judged:
     error: Exception | None = None
     model_seconds: float = 0.0
     calls: int = 1
+    gradient: MaskGradients | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +113,27 @@ class Evaluator:
     batch_size : int
         Rows per batch, at most. Every batch is padded to it unless the classifier is
         batch-invariant.
+    gradient_batch : int or None
+        Rows of a batch of gradients, at most `batch_size`. Such a batch is always padded to it,
+        because the last bits of a gradient depend on how many rows there are, but on nothing else
+        about them. None: `batch_size`.
     """
 
-    def __init__(self, classifier: Classifier, batch_size: int) -> None:
+    def __init__(
+        self, classifier: Classifier, batch_size: int, gradient_batch: int | None = None
+    ) -> None:
         self.classifier = classifier
         self.batch_size = batch_size
+        self.gradient_batch = min(gradient_batch or batch_size, batch_size)
         self.probe = Probe(invariant=True, noise=0.0)
         self._local = threading.local()
 
     def scores(self, filled: _Filled) -> Scores:
         """Scores of the composites in a batch, their shape checked."""
+        return self._checked(self.classifier(filled.batch), filled)
+
+    def _checked(self, scores: Scores, filled: _Filled) -> Scores:
         batch = filled.batch
-        scores = self.classifier(batch)
         if scores.shape != (len(batch), self.classifier.n_classes):
             raise ScoresError(
                 f"expected scores [{len(batch)}, {self.classifier.n_classes}] from "
@@ -130,47 +147,87 @@ class Evaluator:
         return self.scores(_Filled(composite[None], 1))
 
     def run(self, spans: Sequence[Span]) -> list[Judged]:
-        """Evaluate spans in batches, in order; an error concerns only the spans it came from."""
+        """Evaluate spans in batches, in order; an error concerns only the spans it came from.
+
+        All of them want the gradient of one value, or none does.
+        """
         scores: list[Scores] = []
+        gradients: list[Batch] = []
+        targets = np.concatenate([np.full(len(s), s.target, np.int64) for s in spans])
+        done = 0
         calls = [0] * len(spans)
         seconds = 0.0
         try:
             for batch in self._batches(spans, calls):
                 began = time.perf_counter()
-                scores.append(self.scores(batch))
+                if spans[0].of is None:
+                    scores.append(self.scores(batch))
+                else:
+                    which = targets[done : done + batch.rows]
+                    found = self._differentiate(batch, which, spans[0].of)
+                    scores.append(found[0])
+                    gradients.append(found[1])
+                done += batch.rows
                 seconds += time.perf_counter() - began
         except Exception as error:
             if len(spans) == 1:
+                if isinstance(error, ScoresError) and error.row is not None:
+                    row = min(done + error.row, len(spans[0]) - 1)  # padding repeats the last one
+                    error.composite = _composite(spans[0], row)
                 return [_failed(len(spans[0]), error)]
             # One image's composites broke the model: find out whose, by running each span alone.
             return [self.run([span])[0] for span in spans]
         everything = np.concatenate(scores)
+        slopes = np.concatenate(gradients) if gradients else None
         judged, start = [], 0
         for span, n_calls in zip(spans, calls, strict=True):
             stop = start + len(span)
             share = seconds * len(span) / len(everything)
-            judged.append(self._judge(span, everything[start:stop], n_calls, share))
+            one = self._judge(span, everything[start:stop], n_calls, share)
+            if slopes is not None and one.error is None:
+                slope = by_mask(span.image, span.baseline, slopes[start:stop])
+                one = replace(one, gradient=slope)
+            judged.append(one)
             start = stop
         return judged
 
+    def _differentiate(
+        self, filled: _Filled, targets: npt.NDArray[np.int64], of: Value
+    ) -> tuple[Scores, Batch]:
+        """Scores and gradients of the composites in a batch."""
+        filled.batch[filled.rows :] = filled.batch[filled.rows - 1]
+        padding = np.full(len(filled.batch) - filled.rows, targets[-1])
+        every = np.concatenate([targets, padding])
+        clf = differentiable(self.classifier)
+        scores, gradients = scores_and_gradient(clf, filled.batch, every, of)
+        if gradients.shape != filled.batch.shape:
+            raise ScoresError(
+                f"expected gradients {list(filled.batch.shape)} from {self.classifier.name}, got "
+                f"{list(gradients.shape)}"
+            )
+        return self._checked(scores, filled), np.array(gradients[: filled.rows], np.float32)
+
     def _batches(self, spans: Sequence[Span], calls: list[int]) -> Iterator[_Filled]:
         """Compose the spans into this thread's buffer, one batch at a time."""
-        buffer = self._buffer()
+        differentiated = spans[0].of is not None
+        size = self.gradient_batch if differentiated else self.batch_size
+        buffer = self._buffer()[:size]
         filled = 0
         for number, span in enumerate(spans):
             start = 0
             while start < len(span):
-                take = min(len(span) - start, self.batch_size - filled)
+                take = min(len(span) - start, size - filled)
                 out = buffer[filled : filled + take]
                 masks = span.masks[start : start + take]
                 _native.compose(span.image, span.baseline, masks, out=out)
                 calls[number] += 1
                 start, filled = start + take, filled + take
-                if filled == self.batch_size:
+                if filled == size:
                     yield _Filled(buffer, filled)
                     filled = 0
         if filled:
-            yield _Filled(buffer if self._padded() else buffer[:filled], filled)
+            padded = differentiated or self._padded()
+            yield _Filled(buffer if padded else buffer[:filled], filled)
 
     def measure(self, image: FloatImage, baseline: FloatImage) -> Probe:
         """Probe the classifier once per batch size; later calls answer from memory."""
@@ -203,8 +260,9 @@ class Evaluator:
             decisions = self._decide(span, scores)
             margin, passes = _apply(span, decisions)
             rechecked = 0
-            if not self.probe.invariant:
-                narrow = np.minimum(np.abs(margin), np.abs(decisions.lead)) < self.probe.eps
+            if not self.probe.invariant or span.of is not None:
+                eps = max(self.probe.eps, 0.0 if span.of is None else GRADIENT_EPS)
+                narrow = np.minimum(np.abs(margin), np.abs(decisions.lead)) < eps
                 rechecked = int(narrow.sum())
                 if rechecked:
                     for row in np.flatnonzero(narrow).tolist():
@@ -255,10 +313,16 @@ def _failed(rows: int, error: Exception) -> Judged:
 
 
 def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:
-    """Fixed half-full masks of coarse tiles, alike for every run."""
+    """Fixed masks of half of the coarse tiles, alike for every run.
+
+    Each has as many tiles as the others: a classifier that works on composites of equally many
+    tokens together then does so here, and shows what that does to its scores.
+    """
     height, width = shape
     tiles = np.random.Generator(np.random.Philox(key=[0, 0])).random(
         (n, -(-height // PROBE_TILE), -(-width // PROBE_TILE))
     )
-    keep = np.repeat(np.repeat(tiles < 0.5, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
+    ranks = np.argsort(np.argsort(tiles.reshape(n, -1), axis=1), axis=1).reshape(tiles.shape)
+    half = ranks < (tiles[0].size + 1) // 2
+    keep = np.repeat(np.repeat(half, PROBE_TILE, axis=1), PROBE_TILE, axis=2)
     return _native.pack(np.ascontiguousarray(keep[:, :height, :width]))

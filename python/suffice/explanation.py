@@ -65,6 +65,8 @@ class Explanation:
         The photo on the model's grid, for pictures; not saved.
     index : int
         Position of the image in the run's input; not saved.
+    arrays : dict of str to array or None
+        Named arrays of the method, such as the ``order`` and ``values`` of ``sis``.
     """
 
     record: JsonObject
@@ -73,6 +75,7 @@ class Explanation:
     extra_masks: dict[str, PixelMask] | None = None
     image: npt.NDArray[np.uint8] | None = None
     index: int = 0
+    arrays: dict[str, npt.NDArray[np.generic]] | None = None
 
     @property
     def mask(self) -> PixelMask:
@@ -230,6 +233,27 @@ class Explanation:
         """``[evaluations, best area so far]`` of every improvement among the masks evaluated."""
         return cast("list[list[float]]", self.record["trace"])
 
+    def at(self, threshold: float) -> PixelMask:
+        """The set of another confidence threshold, read from the order that ``sis`` kept.
+
+        Parameters
+        ----------
+        threshold : float
+            Probability of the target that the set must reach, above 0 and below 1.
+
+        Returns
+        -------
+        bool [H, W]
+            What the same search would have found first under ``confidence:threshold``; all false
+            where the baselines alone reach it.
+
+        Raises
+        ------
+        InputError
+            If there is no complete order, or the whole image does not reach the threshold.
+        """
+        return suffix_at(self.arrays or {}, self.masks.shape[1:], self.record, threshold)
+
     def to_dict(self) -> JsonObject:
         """A copy of the record."""
         return copy.deepcopy(self.record)
@@ -278,6 +302,8 @@ class Explanation:
             arrays["sets"] = self.masks.astype(np.uint8)
         for key, mask in (self.extra_masks or {}).items():
             arrays[f"extra_{key}"] = mask.astype(np.uint8)
+        for key, array in (self.arrays or {}).items():
+            arrays[f"array_{key}"] = array
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]  # names are no keywords of it
         write_atomically(_with_suffix(stem, ".npz"), buffer.getvalue())
@@ -324,7 +350,10 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     extra = {
         k[len("extra_") :]: v.astype(bool) for k, v in arrays.items() if k.startswith("extra_")
     }
-    return Explanation(record, masks, arrays.get("responsibility"), extra or None)
+    own = {k[len("array_") :]: v for k, v in arrays.items() if k.startswith("array_")}
+    return Explanation(
+        record, masks, arrays.get("responsibility"), extra or None, arrays=own or None
+    )
 
 
 class Explanations(Sequence[Explanation]):
@@ -358,6 +387,32 @@ class Explanations(Sequence[Explanation]):
     def to_dicts(self) -> list[JsonObject]:
         """The records."""
         return [e.to_dict() for e in self._items]
+
+
+def suffix_at(
+    arrays: dict[str, npt.NDArray[np.generic]],
+    shape: tuple[int, ...],
+    record: JsonObject,
+    threshold: float,
+) -> PixelMask:
+    """The shortest end of a kept order that reaches a threshold; see `Explanation.at`."""
+    if not 0.0 < threshold < 1.0:
+        raise InputError(f"expected a threshold above 0 and below 1, got {threshold!r}")
+    name, whole = record["image"]["name"], record["reference"]["confidence"]
+    order, values = arrays.get("order"), arrays.get("values")
+    if order is None or values is None or len(order) != int(np.prod(shape)):
+        raise InputError(
+            f"{name}: at() needs the order of all pixels, which only a finished search of the "
+            f"method sis keeps; this is {record['method']['name']}, status {record['status']}"
+        )
+    if whole < threshold:
+        raise InputError(
+            f"{name}: the whole image has confidence {whole:g}, so it has no set at {threshold:g}"
+        )
+    reached = np.flatnonzero(np.asarray(values) >= threshold)
+    mask = np.zeros(order.shape, np.bool_)
+    mask[order[reached[-1] + 1 if len(reached) else 0 :]] = True
+    return mask.reshape(shape)
 
 
 def write_atomically(path: Path, data: bytes) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import ImageError, InputError
-from suffice.models.base import Classifier
+from suffice.models.base import Classifier, with_keep_channel
 from suffice.models.baselines import Baseline, make_baseline
 from suffice.models.images import Photo, load_image
 from suffice.subject import image_key
@@ -89,16 +89,18 @@ def prepare(
             "size": list(photo.size),
             "crop_box": list(crop_box),
         }
-    if x.shape != tuple(clf.input_shape):
+    whole = with_keep_channel(clf, x, kept=True)
+    if whole.shape != tuple(clf.input_shape):
+        expected = [clf.input_shape[0] - (len(whole) - len(x)), *clf.input_shape[1:]]
         raise ImageError(
-            f"{info['name']}: expected an input {list(clf.input_shape)} for {clf.name}, "
-            f"got {list(x.shape)}"
+            f"{info['name']}: expected an input {expected} for {clf.name}, got {list(x.shape)}"
         )
     if not np.isfinite(x).all():
         raise ImageError(f"{info['name']}: the image holds values that are not finite")
-    baselines = [make_baseline(s, x, clf.preprocess, seed, key) for s in specs]
+    made = [make_baseline(s, x, clf.preprocess, seed, key) for s in specs]
+    baselines = [replace(b, array=with_keep_channel(clf, b.array, kept=False)) for b in made]
     picture = None if clf.preprocess is None else clf.preprocess.denormalise(x)
-    return Prepared(x, key, info, picture, baselines)
+    return Prepared(whole, key, info, picture, baselines)
 
 
 def _sha256(x: FloatImage) -> str:

@@ -97,6 +97,7 @@ def make_explanation(
         extra or None,
         ready.picture,
         answer.question.index,
+        result.arrays,
     )
 
 

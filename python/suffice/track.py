@@ -12,7 +12,8 @@ from suffice import _native
 from suffice.certificate import Certificate
 from suffice.criterion import MAX_LOG_ODDS
 from suffice.evaluation import Judged, Span
-from suffice.methods.base import Method, Search, SearchResult
+from suffice.methods.base import Asked, Gradients, Method, Search, SearchResult
+from suffice.models.base import Value
 from suffice.subject import Subject
 from suffice.types import (
     FloatImage,
@@ -32,10 +33,15 @@ _ROW = np.dtype(
         ("confidence", np.float64),
         ("lead", np.float64),
         ("log_odds", np.float64),
+        ("score", np.float64),
         ("margin", np.float64),
         ("passes", np.bool_),
     ]
 )
+
+
+GRADIENT_COST = 3
+"""Evaluations that a gradient counts (DESIGN.md 1)."""
 
 
 def whole_image(scores: Scores, output: OutputKind) -> JsonObject:
@@ -112,18 +118,23 @@ class Answer:
 class Round:
     """A round being evaluated: which composites are new, and which came back.
 
-    For a contrastive subject every asked mask brings its complement along.
+    For a contrastive subject every asked mask brings its complement along. Where gradients are
+    wanted, it is those of the asked masks; complements are merely evaluated.
     """
 
     masks: PackedMasks
     shown: PackedMasks  # masks of all composites: the asked ones, then their complements
     rows: npt.NDArray[np.intp]  # [B, M] row of the store that holds each outcome
     rest_rows: npt.NDArray[np.intp]  # [B, M] that of each complement; [0, M] if not contrastive
-    new_baselines: npt.NDArray[np.intp]  # [E] baseline-major
+    new_groups: npt.NDArray[np.intp]  # [E] sorted; a group's composites share baseline and kind
+    new_baselines: npt.NDArray[np.intp]  # [E]
     new_masks: npt.NDArray[np.intp]  # [E] index into `shown` of each new composite
     new_rows: npt.NDArray[np.intp]  # [E]
     new_owners: npt.NDArray[np.intp]  # [E] index of the asked mask it belongs to
+    new_costs: npt.NDArray[np.intp]  # [E] evaluations each counts
     cut: bool  # the budget cut it: the search is not told
+    of: Value | None = None  # the value whose gradients are wanted
+    slopes: npt.NDArray[np.float32] | None = None  # [B, M, H, W]
     handed_out: int = 0
     missing: int = 0
 
@@ -133,15 +144,18 @@ class Track:
     """The state of one live subject.
 
     The cache of outcomes lives here, keyed by the 128-bit hash of the mask and the baseline's
-    index, so a repeated mask costs nothing for as long as the subject lives (DESIGN.md 2).
+    index, so a repeated mask costs nothing for as long as the subject lives (DESIGN.md 2). Where
+    `remember` is false the store holds one round at a time instead.
     """
 
     question: Question
     budget: int | None
+    remember: bool = True
     round: Round | None = None
     subject: Subject | None = None
     search: Search | None = None
     evaluations: int = 0
+    gradients: int = 0
     repeats: int = 0
     rounds: int = 0  # those that needed the model: what the search waited for
     rechecks: int = 0
@@ -183,53 +197,114 @@ class Track:
     def ask(self) -> bool:
         """Take the search's next round; False when the search is over."""
         assert self.search is not None
-        masks = self.search.ask()
-        if masks is None:
+        asked = self.search.ask()
+        if asked is None:
             self.round = None
             return False
-        self.round = self._plan(masks)
+        if self.remember:
+            self.round = self._plan(asked)
+        elif isinstance(asked, Gradients):
+            raise TypeError("a method whose `repeats` is false asked for gradients: make it true")
+        else:
+            self.round = self._plan_new(asked)
         return True
 
-    def _plan(self, masks: PackedMasks) -> Round:
+    def _plan(self, asked: Asked) -> Round:
         """Find what is new in a round and what the budget still allows of it, in ask order."""
         assert self.subject is not None
+        of = asked.of if isinstance(asked, Gradients) else None
+        masks = asked.masks if isinstance(asked, Gradients) else asked
         n_masks, baselines = len(masks), range(len(self.question.baselines))
         shown = masks
         if self.subject.contrastive:
             shown = np.concatenate([masks, complement(masks, self.subject.shape)])
         keys = [_keys(shown, b) for b in baselines]
         rows = np.empty((len(baselines), len(shown)), np.intp)
-        new: list[tuple[int, int, int, int]] = []
-        allowed = n_masks
+        new: list[tuple[int, ...]] = []
+        allowed, cost = n_masks, 0
         for m in range(n_masks):
             pairs = [(b, i) for b in baselines for i in range(m, len(shown), n_masks)]
-            fresh = [(b, i) for b, i in pairs if keys[b][i] not in self._rows]
-            spent = self.evaluations + len(new) + len(fresh)
-            if self.budget is not None and spent > self.budget:
+            sloped = [of is not None and i < n_masks for _, i in pairs]
+            fresh = [
+                (b, i, s)
+                for (b, i), s in zip(pairs, sloped, strict=True)
+                if s or keys[b][i] not in self._rows
+            ]
+            more = sum(GRADIENT_COST if s else 1 for _, _, s in fresh)
+            if self.budget is not None and self.evaluations + cost + more > self.budget:
                 allowed = m
                 break
-            new += [(b, i, self._reserve(keys[b][i]), m) for b, i in fresh]
+            cost += more
+            for b, i, s in fresh:
+                group = b + (len(baselines) if of is not None and not s else 0)
+                row = self._row(keys[b][i])
+                new.append((group, i, b, row, m, GRADIENT_COST if s else 1))
             for b, i in pairs:
                 rows[b, i] = self._rows[keys[b][i]]
             self.repeats += len(pairs) - len(fresh)
         # Baseline-major, so that a batch needs few composing calls; one contiguous row a column.
-        order = np.ascontiguousarray(np.array(sorted(new), np.intp).reshape(-1, 4).T)
+        order = np.ascontiguousarray(np.array(sorted(new), np.intp).reshape(-1, 6).T)
+        height, width = self.subject.shape
+        slopes = (len(baselines), allowed, height, width)
         return Round(
             masks=masks[:allowed],
             shown=shown,
             rows=rows[:, :allowed],
             rest_rows=rows[: len(baselines) if len(shown) > n_masks else 0, n_masks:][:, :allowed],
-            new_baselines=order[0],
+            new_groups=order[0],
             new_masks=order[1],
-            new_rows=order[2],
-            new_owners=order[3],
+            new_baselines=order[2],
+            new_rows=order[3],
+            new_owners=order[4],
+            new_costs=order[5],
             cut=allowed < n_masks,
+            of=of,
+            slopes=None if of is None else np.empty(slopes, np.float32),
             missing=len(new),
+        )
+
+    def _plan_new(self, masks: PackedMasks) -> Round:
+        """As `_plan`, of masks that are all new: nothing is looked up and nothing kept."""
+        assert self.subject is not None
+        n_masks, baselines = len(masks), len(self.question.baselines)
+        shown, sides = masks, 1
+        if self.subject.contrastive:
+            shown, sides = np.concatenate([masks, complement(masks, self.subject.shape)]), 2
+        allowed = n_masks
+        if self.budget is not None:
+            left = max(0, self.budget - self.evaluations)
+            allowed = min(n_masks, left // (baselines * sides))
+        rows = np.arange(baselines * sides * allowed).reshape(baselines, sides * allowed)
+        if rows.size > len(self._store):
+            self._store = np.zeros(rows.size, _ROW)
+        owners = np.arange(allowed)
+        by_baseline = np.repeat(np.arange(baselines), sides * allowed)
+        which = np.concatenate([owners + side * n_masks for side in range(sides)])
+        return Round(
+            masks=masks[:allowed],
+            shown=shown,
+            rows=rows[:, :allowed],
+            rest_rows=rows[: baselines if sides > 1 else 0, allowed:],
+            new_groups=by_baseline,
+            new_baselines=by_baseline,
+            new_masks=np.tile(which, baselines),
+            new_rows=rows.reshape(-1),
+            new_owners=np.tile(owners, baselines * sides),
+            new_costs=np.ones(rows.size, np.intp),
+            cut=allowed < n_masks,
+            missing=rows.size,
         )
 
     def waiting(self) -> int:
         """Composites of the round that are still to be handed out."""
         return 0 if self.round is None else len(self.round.new_masks) - self.round.handed_out
+
+    def wanted(self) -> Value | None:
+        """The value whose gradient the composites handed out next need, if any."""
+        r = self.round
+        if r is None or r.of is None or r.handed_out == len(r.new_masks):
+            return None
+        return r.of if r.new_groups[r.handed_out] < len(self.question.baselines) else None
 
     def take(self, limit: int) -> tuple[Span, slice] | None:
         """Hand out up to `limit` composites that share a baseline; None when none is left."""
@@ -237,8 +312,9 @@ class Track:
         if r is None or subject is None or r.handed_out == len(r.new_masks):
             return None
         start = r.handed_out
-        baseline = r.new_baselines[start]
-        stop = min(start + limit, int(np.searchsorted(r.new_baselines, baseline, side="right")))
+        baseline, of = r.new_baselines[start], self.wanted()
+        end = int(np.searchsorted(r.new_groups, r.new_groups[start], side="right"))
+        stop = min(start + limit, end)
         r.handed_out = stop
         span = Span(
             image=subject.image,
@@ -247,6 +323,7 @@ class Track:
             target=subject.target,
             criterion=subject.criterion,
             reference_confidence=subject.reference_confidence,
+            of=of,
         )
         return span, slice(start, stop)
 
@@ -265,10 +342,15 @@ class Track:
             return
         assert judged.decisions is not None
         rows = self.round.new_rows[where]
-        for name in ("top1", "top1_confidence", "confidence", "lead", "log_odds"):
+        for name in ("top1", "top1_confidence", "confidence", "lead", "log_odds", "score"):
             self._store[name][rows] = getattr(judged.decisions, name)
         self._store["margin"][rows] = judged.margin
         self._store["passes"][rows] = judged.passes
+        if judged.gradient is not None:
+            assert self.round.slopes is not None
+            where_to = self.round.new_baselines[where], self.round.new_masks[where]
+            self.round.slopes[where_to] = judged.gradient
+            self.gradients += len(judged.gradient)
 
     def complete(self) -> bool:
         """Close a round whose outcomes are all in; False when the budget ended the search."""
@@ -278,8 +360,11 @@ class Track:
         r = self.round
         own, rest = ([self._store[rows] for rows in which] for which in (r.rows, r.rest_rows))
         outcomes = _worst(own, rest, self.subject.target)
+        if r.slopes is not None:
+            lowest = np.argmin(np.stack(own)["log_odds"], axis=0)
+            outcomes = replace(outcomes, gradient=r.slopes[lowest, np.arange(len(lowest))])
         self._follow(r, outcomes)
-        self.evaluations += len(r.new_masks)
+        self.evaluations += int(r.new_costs.sum())
         self.rounds += len(r.new_masks) > 0
         if r.cut:
             self.over_budget = True
@@ -293,7 +378,7 @@ class Track:
         if not len(passing):
             return
         pixels = _native.count(np.ascontiguousarray(r.masks[passing]))
-        per_mask = np.bincount(r.new_owners, minlength=len(r.masks))
+        per_mask = np.bincount(r.new_owners, r.new_costs, len(r.masks))
         spent = self.evaluations + np.cumsum(per_mask)
         for m, n in zip(passing, pixels, strict=True):
             if self._best is None or n < self._best_pixels:
@@ -355,6 +440,10 @@ class Track:
             self._store = np.concatenate([self._store, np.zeros(len(self._store), _ROW)])
         return row
 
+    def _row(self, key: bytes) -> int:
+        known = self._rows.get(key)
+        return self._reserve(key) if known is None else known
+
     def _put(self, key: bytes, outcome: Outcomes) -> None:
         if key not in self._rows:
             row = self._reserve(key)
@@ -376,6 +465,7 @@ def outcomes_of(judged: Judged, row: int | None = None) -> Outcomes:
         log_odds=d.log_odds[pick],
         rest_lead=np.full_like(judged.margin[pick], -np.inf),
         own_margin=judged.margin[pick],
+        score=d.score[pick],
     )
 
 
@@ -446,4 +536,5 @@ def _worst(
         log_odds=table["log_odds"].min(axis=0),
         rest_lead=rest_lead,
         own_margin=judged["margin"].copy(),
+        score=table["score"].min(axis=0),
     )

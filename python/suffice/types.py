@@ -66,6 +66,14 @@ class Outcomes:
     own_margin : float64 [M]
         The margin of the criterion on the mask itself, whatever becomes of the rest; equal to
         ``margin`` for a subject that is not contrastive.
+    score : float64 [M]
+        The target's own score z_c under the baseline where it is lowest: its logit, or log p where
+        the model gives probabilities.
+    gradient : float32 [M, H, W] or None
+        Only where a search asked for `suffice.methods.base.Gradients`: the derivative of the value
+        with respect to the kept mask, ``sum_c (x_c - b_c) dF/dx'_c``, under the baseline where the
+        target's log-odds are lowest (the first of equals): the slope of the worst case, which is
+        what must pass.
     """
 
     top1: npt.NDArray[np.int32]
@@ -77,6 +85,8 @@ class Outcomes:
     log_odds: npt.NDArray[np.float64]
     rest_lead: npt.NDArray[np.float64]
     own_margin: npt.NDArray[np.float64]
+    score: npt.NDArray[np.float64]
+    gradient: npt.NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.passes)
@@ -102,6 +112,8 @@ class Decisions:
         ``log(p_c / (1 - p_c))``, without loss of digits where p_c is near 0 or 1.
     wins_tie : bool [N]
         False where a class of lower index ties with the target at the top.
+    score : float64 [N]
+        The target's own score z_c: its logit, or log p where the model gives probabilities.
     """
 
     top1: npt.NDArray[np.int32]
@@ -110,6 +122,7 @@ class Decisions:
     lead: npt.NDArray[np.float64]
     log_odds: npt.NDArray[np.float64]
     wins_tie: npt.NDArray[np.bool_]
+    score: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.top1)

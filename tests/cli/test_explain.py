@@ -255,8 +255,11 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(options, tmp_path) -> N
     )
     first = process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    rest, err = process.communicate()
-    assert process.returncode == 130, err
+    # Not communicate(), which would lose what readline() has read ahead.
+    rest, err = process.stdout.read(), process.stderr.read()
+    process.stdout.close()
+    process.stderr.close()
+    assert process.wait() == 130, err
     assert "Traceback" not in err
     printed = len([first, *rest.splitlines()])
     written = [name for name in files(out) if name.endswith(".json")]
@@ -376,3 +379,18 @@ def test_curves_are_written_drawn_and_verified(
     )
     assert wrong.code == 2
     assert "grains must be whole numbers" in wrong.err
+
+
+def test_a_method_that_keeps_its_order(suffice, model, preprocess, photos, tmp_path) -> None:
+    """`sis` on the command line, stopped early: the photo has too many pixels for more."""
+    words = ("--model", model, "--preprocess", preprocess, "--method", "sis", "--budget", "1100")
+    ran = suffice("explain", photos, *words, "--set", "keep=0.05", "--out", tmp_path / "out")
+    assert ran.code == 0, ran
+    loaded = package.load(tmp_path / "out" / "a.json")
+    assert loaded.method["settings"] == {"keep": 0.05}
+    assert loaded.status == "budget"
+    assert loaded.arrays is not None
+    assert len(loaded.arrays["order"]) == len(loaded.arrays["values"]) > 0
+    ran = suffice("explain", photos, *words, "--set", "keep=2", "--out", tmp_path / "other")
+    assert ran.code == 2
+    assert "setting keep should be" in ran.err

@@ -23,7 +23,8 @@ def fingerprint(exp: suffice.Explanation) -> tuple:
     for name in VOLATILE:
         record.pop(name)
     responsibility = None if exp.responsibility is None else exp.responsibility.tobytes()
-    return record, exp.masks.tobytes(), responsibility
+    arrays = {name: array.tobytes() for name, array in (exp.arrays or {}).items()}
+    return record, exp.masks.tobytes(), responsibility, arrays
 
 
 METHODS = [
@@ -37,10 +38,11 @@ METHODS = [
     suffice.Msv(max_views=3, parts="pixels"),
     suffice.Minimal(),
     suffice.Sag(grid=5),
+    suffice.Sis(),
 ]
 IDS = [
     *("default", "compat", "adaptive", "spotlight", "pruned", "ranking"),
-    *("msv", "msv-pixels", "minimal", "sag"),
+    *("msv", "msv-pixels", "minimal", "sag", "sis"),
 ]
 
 

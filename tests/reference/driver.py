@@ -53,6 +53,7 @@ def outcomes(
         log_odds=log_odds,
         rest_lead=np.full(len(p), -np.inf),
         own_margin=margin,
+        score=z[:, target],
     )
 
 

@@ -305,3 +305,83 @@ def test_labels_reach_the_record(tmp_path: Path) -> None:
         exp = explain(AND, (((0, 41),),), labels=labels)
         assert exp.target_label == "both corners"
     assert explain(AND, (((0, 41),),)).target_label is None
+
+
+@dataclass(frozen=True)
+class NeverRepeats(Scripted):
+    """As `Scripted`, and says that it never asks for a mask again."""
+
+    repeats: ClassVar[bool] = False
+
+
+ROUNDS = (((0,), (*ALL[:30], 41), (0, 2, 41)), ((0, 1, 41),), ((0, 41), (3,)))
+
+
+@pytest.mark.parametrize("contrastive", [False, True])
+@pytest.mark.parametrize("n_baselines", [1, 2])
+@pytest.mark.parametrize("budget", [None, *range(1, 30)])
+def test_not_remembering_changes_no_outcome(
+    budget: int | None, n_baselines: int, contrastive: bool
+) -> None:
+    logs: list[list] = []
+    found = []
+    for method in (Scripted, NeverRepeats):
+        logs.append([])
+        baselines = [np.full((1, *SHAPE), -k, np.float32) for k in range(n_baselines)]
+        found.append(
+            suffice.explain(
+                classifier(AND),
+                toy.ones(*SHAPE),
+                method=method(rounds=ROUNDS, log=logs[-1]),
+                baseline=baselines,
+                budget=budget,
+                contrastive=contrastive,
+                batch_size=3,
+            )
+        )
+    with_memory, without = found
+    assert without.evaluations == with_memory.evaluations
+    assert without.trace == with_memory.trace
+    assert without.status == with_memory.status
+    assert without.reason == with_memory.reason
+    assert np.array_equal(without.masks, with_memory.masks)
+    assert len(logs[0]) == len(logs[1])
+    for a, b in zip(*logs, strict=True):
+        for name in ("passes", "margin", "confidence", "lead", "log_odds", "rest_lead", "top1"):
+            assert np.array_equal(getattr(a, name), getattr(b, name)), name
+
+
+def test_without_memory_every_asked_mask_counts() -> None:
+    rounds = (((0,), (0,)), ((0,), (0, 41)))
+    exp = suffice.explain(classifier(AND), toy.ones(*SHAPE), method=NeverRepeats(rounds=rounds))
+    assert exp.evaluations == 2 + 4
+    assert exp.record["repeats"] == 0
+
+
+def test_without_memory_a_track_holds_one_round() -> None:
+    from suffice.subject import Subject as Asked
+    from suffice.track import Question, Track
+
+    image = toy.ones(*SHAPE)
+    subjects: list[Asked] = []
+
+    @dataclass(frozen=True)
+    class Kept(NeverRepeats):
+        name: ClassVar[str] = "kept"
+
+        def make_search(self, subject: Subject) -> RoundSearch:
+            subjects.append(subject)
+            return super().make_search(subject)
+
+    suffice.explain(classifier(AND), image, method=Kept(rounds=ROUNDS))
+    question = Question(0, "", image, np.zeros((1, 1, *SHAPE), np.float32), 1, 0)
+    many = tuple(tuple((p,) for p in range(42)) for _ in range(100))
+    track = Track(question, None, remember=False, subject=subjects[0])
+    track.search = NeverRepeats(rounds=many).make_search(subjects[0])
+    while track.ask():
+        assert track.round is not None
+        assert len(track.round.new_masks) == 42
+        assert track.complete()
+    assert track.evaluations == 4200
+    assert not track._rows
+    assert len(track._store) == 256

@@ -10,9 +10,9 @@ import suffice
 PUBLIC = {
     *("explain", "explain_stream", "verify", "as_classifier", "Preprocess", "load", "Explanation"),
     *("Explanations", "SufficientSet", "Certificate", "Criterion", "Failure", "Rex", "methods"),
-    *("build_info", "errors", "plot", "TorchClassifier", "__version__"),
-    *("Curve", "FromRanking", "Minimal", "Msv", "Pruned", "prune", "Sag"),
-    *("comparators", "metrics", "study", "Study", "StudyResult"),
+    *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
+    *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
+    *("comparators", "metrics", "Ensemble", "GradientSis", "study", "Study", "StudyResult"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")

@@ -108,6 +108,12 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [
     (lambda: n.decide(SCORES[:, :1], TARGETS, "probabilities"), "at least 2, got 1"),
     (lambda: n.decide(SCORES, TARGETS, "odds"), "multilabel, got odds"),
     (lambda: n.decide(SCORES[:, ::2], TARGETS, "logits"), "C-contiguous scores"),
+    (lambda: n.backward_search(MASKS, SHAPE), "one mask to start from, got 4"),
+    (lambda: n.backward_search(MASKS[:1], (9, 9)), "2 words for 81 pixels, got 1"),
+    (lambda: n.backward_search(np.zeros((1, 1), np.uint64), SHAPE), "start keeps no pixel"),
+    (lambda: n.backward_search(np.full((1, 1), 1 << 15, np.uint64), SHAPE), "keeps no pixel"),
+    (lambda: n.backward_search(np.full((1, 1), 3 << 14, np.uint64), SHAPE), "beyond the last"),
+    (lambda: n.backward_search(np.ones((1, 1), np.uint64), SHAPE, 0), "width of at least 1"),
 ]
 
 

@@ -368,7 +368,7 @@ def test_together_joins_rounds_and_keeps_results_apart() -> None:
         rounds.append(len(masks))
         zero, never = np.zeros(len(masks)), np.zeros(len(masks), bool)
         top1 = masks[:, 0].astype(np.int32)
-        return Outcomes(top1, zero, zero, zero, zero, never, zero, zero, zero)
+        return Outcomes(top1, zero, zero, zero, zero, never, zero, zero, zero, zero)
 
     joined = counted(together([coroutine(1, 2), coroutine(3, 5), coroutine(0, 9)]))
     masks = next(joined)

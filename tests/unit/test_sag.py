@@ -139,16 +139,16 @@ def test_small_images_have_a_patch_for_each_pixel() -> None:
 def test_regions_in_place_of_the_grid() -> None:
     labels = np.zeros(SHAPE, np.int64)
     labels[:, 7:] = 1
-    labels[5:9, 3:12] = 2
+    labels[5:9, 3:12] = 20
 
     def classify(masks: np.ndarray) -> np.ndarray:
         p = np.where(masks[:, 6, 6] & masks[:, 0, 20], 0.9, 0.1)
         return np.stack([1.0 - p, p], axis=1)
 
     for given in (labels, lambda subject: labels[: subject.shape[0]]):
-        found = run(classify, labels=given)
+        found = run(classify, feature_mask=given)
         assert found.result.details is not None
-        assert found.result.details["dnf"] == "(p1 & p2)"
+        assert found.result.details["dnf"] == "(p1 & p20)"
         assert np.array_equal(_native.unpack(found.result.masks, SHAPE)[0], labels > 0)
 
 
@@ -157,13 +157,13 @@ def test_regions_in_place_of_the_grid() -> None:
     [
         (np.zeros((3, 3), np.int32), "model's grid"),
         (lambda _: np.zeros((3, 3), np.int32), "model's grid"),
-        (lambda _: None, "what the function gave is None"),
-        (lambda _: np.full(SHAPE, 1), "1 labels from 1 to 1"),
+        (lambda _: None, "got NoneType"),
+        (lambda _: np.full(SHAPE, 0.5), "what the function gave should hold whole numbers"),
     ],
 )
 def test_regions_that_do_not_fit(labels: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
-        run(groups({"r0c0"}), labels=labels)
+        run(groups({"r0c0"}), feature_mask=labels)
 
 
 def test_standing_gives_the_roots_so_far() -> None:
@@ -193,10 +193,9 @@ def test_standing_gives_the_roots_so_far() -> None:
         ({"expand": 1.5}, "expand"),
         ({"expand": True}, "expand"),
         ({"ranking": "gradient"}, "ranking"),
-        ({"labels": "map.npy"}, "labels"),
-        ({"labels": np.zeros((2, 2))}, "labels"),
-        ({"labels": np.array([[0, 2]])}, "without a gap"),
-        ({"labels": np.zeros((0, 2), int)}, "without a gap"),
+        ({"feature_mask": "map.npy"}, "not there"),
+        ({"feature_mask": np.zeros((2, 2))}, "whole numbers"),
+        ({"feature_mask": np.zeros((0, 2), int)}, "whole numbers"),
     ],
 )
 def test_bad_settings(settings: dict[str, Any], word: str) -> None:
@@ -205,14 +204,22 @@ def test_bad_settings(settings: dict[str, Any], word: str) -> None:
 
 
 def test_settings_from_text_and_equality() -> None:
-    text = {"grid": "5", "shown": "4", "expand": "0.5", "ranking": "without", "labels": "none"}
+    text = {
+        "grid": "5",
+        "shown": "4",
+        "expand": "0.5",
+        "ranking": "without",
+        "feature_mask": "none",
+    }
     assert Sag.from_settings(text) == Sag(grid=5, shown=4, expand=0.5, ranking="without")
     labels = np.arange(6).reshape(2, 3)
-    assert Sag(labels=labels) == Sag(labels=labels.astype(np.uint8))
-    assert hash(Sag(labels=labels)) == hash(Sag(labels=labels.copy()))
-    assert Sag(labels=labels) != Sag(labels=labels[::-1])
-    assert Sag(labels=labels).settings()["labels"]["shape"] == [2, 3]
+    assert Sag(feature_mask=labels) == Sag(feature_mask=labels.astype(np.uint8))
+    assert hash(Sag(feature_mask=labels)) == hash(Sag(feature_mask=labels.copy()))
+    assert Sag(feature_mask=labels) != Sag(feature_mask=labels[::-1])
+    assert Sag(feature_mask=labels).settings()["feature_mask"]["shape"] == [2, 3]
     assert Sag() != Sag(grid=6)
+    one, other = (lambda _: labels), (lambda _: labels)
+    assert Sag(feature_mask=one) == Sag(feature_mask=one) != Sag(feature_mask=other)
 
 
 def test_count_is_refused_with_a_hint() -> None:

@@ -122,8 +122,9 @@ class _Run:
         import suffice
 
         args = self._args
-        load = functools.cache(lambda: options.classifier(args))
-        method, classifier = options.method(args, load), load()
+        load = functools.cache(functools.partial(options.classifier, args))
+        method = options.method(args, load)
+        classifier = load(gradients=method.differentiates)
         if classifier.fixed_batch == 1:
             print(
                 f"{classifier.name} takes one image at a time: slower than a model with a dynamic "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from suffice.errors import SettingsError
+from suffice.models.labels import read_labels
 
 if TYPE_CHECKING:
     from suffice.methods.base import Method
@@ -129,7 +130,8 @@ def preprocess(args: argparse.Namespace) -> Preprocess | None:
         if given:
             option = "--" + next(iter(given)).replace("_", "-")
             raise SettingsError(f"--preprocess and {option} exclude each other; give one of them")
-        return Preprocess.from_json(args.preprocess, Path(args.model).name)
+        name = Path(args.model.removeprefix("tokens:")).name
+        return Preprocess.from_json(args.preprocess, name)
     if not given:
         return None
     if "size" not in given:
@@ -137,7 +139,9 @@ def preprocess(args: argparse.Namespace) -> Preprocess | None:
     return Preprocess(**given)
 
 
-def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Classifier:
+def classifier(
+    args: argparse.Namespace, made: Preprocess | None = None, gradients: bool = False
+) -> Classifier:
     """Load the model that the options name.
 
     Parameters
@@ -145,9 +149,20 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
     args : Namespace
     made : Preprocess, optional
         Taken instead of what the options say.
+    gradients : bool
+        Whether they are needed: an ONNX file is then converted to torch.
     """
     import suffice
 
+    if gradients and str(args.model).lower().endswith(".onnx"):
+        return suffice.TorchClassifier.from_onnx(
+            args.model,
+            preprocess(args) if made is None else made,
+            args.output_kind,
+            args.device,
+            args.threads,
+            labels=None if args.labels is None else read_labels(args.labels),
+        )
     return suffice.as_classifier(
         args.model,
         preprocess=preprocess(args) if made is None else made,
@@ -158,14 +173,15 @@ def classifier(args: argparse.Namespace, made: Preprocess | None = None) -> Clas
     )
 
 
-def method(args: argparse.Namespace, load: Callable[[], Classifier]) -> Method:
+def method(args: argparse.Namespace, load: Callable[..., Classifier]) -> Method:
     """Make the method with its settings.
 
     Parameters
     ----------
     args : Namespace
     load : callable
-        Gives the classifier, which a comparator as a ranking needs.
+        Gives the classifier, which a comparator as a ranking needs; ``load(gradients=True)`` one
+        that is differentiable.
 
     Raises
     ------

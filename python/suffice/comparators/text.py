@@ -11,14 +11,15 @@ from suffice.errors import SettingsError
 PREFIX = "comparator:"
 
 
-def from_text(text: str, classifier: Callable[[], Any]) -> Comparator:
+def from_text(text: str, classifier: Callable[..., Any]) -> Comparator:
     """Make a comparator from ``comparator:NAME`` or ``comparator:NAME:KEY=VALUE,KEY=VALUE``.
 
     Parameters
     ----------
     text : str
     classifier : callable
-        Gives the classifier; asked for only once the name is known.
+        Gives the classifier, ``classifier(gradients=...)`` saying whether it must be differentiable;
+        asked for only once the name is known.
 
     Returns
     -------
@@ -39,4 +40,5 @@ def from_text(text: str, classifier: Callable[[], Any]) -> Comparator:
         if not equals:
             raise SettingsError(f"{text}: expected KEY=VALUE after the name, got {pair!r}")
         settings[key.replace("-", "_")] = value
-    return known[name].from_settings(classifier(), settings)
+    kind = known[name]
+    return kind.from_settings(classifier(gradients=kind.needs != "scores"), settings)

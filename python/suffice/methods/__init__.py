@@ -8,10 +8,13 @@ import types
 from suffice.errors import SettingsError
 from suffice.methods import curve as _curve  # noqa: F401  # registers itself
 from suffice.methods import from_ranking as _from_ranking  # noqa: F401
+from suffice.methods import gradient_sis as _gradient_sis  # noqa: F401
 from suffice.methods import minimal as _minimal  # noqa: F401
+from suffice.methods import moxi as _moxi  # noqa: F401
 from suffice.methods import msv as _msv  # noqa: F401
 from suffice.methods import rex as _rex  # noqa: F401
 from suffice.methods import sag as _sag  # noqa: F401
+from suffice.methods import sis as _sis  # noqa: F401
 from suffice.methods.base import Method, registered
 
 

@@ -6,19 +6,12 @@ numbers, ascending.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
-from suffice import _native
-from suffice.errors import InputError, SettingsError
-from suffice.subject import Subject
+from suffice.methods._regions import Regions
 from suffice.types import PackedMasks
 
 PatchSet = tuple[int, ...]
-LabelMap = npt.NDArray[np.int32]
 
 
 class Patches:
@@ -26,111 +19,31 @@ class Patches:
 
     Parameters
     ----------
-    labels : int32 [H, W]
-        Patch of every pixel, 0 .. R-1, each used.
-    columns : int or None
-        Cells of a row where the patches are a grid, which names them by row and column.
+    regions : Regions
     """
 
-    def __init__(self, labels: LabelMap, columns: int | None) -> None:
-        self._labels, self._columns = labels, columns
-        self.sizes = np.bincount(labels.ravel())
-        self.count = len(self.sizes)
+    def __init__(self, regions: Regions) -> None:
+        self._regions = regions
+        self.sizes = regions.sizes
+        self.count = regions.count
 
     def masks(self, sets: Sequence[PatchSet]) -> PackedMasks:
         """Masks ``[len(sets), words]`` that keep the patches of each set."""
-        choices = np.zeros((len(sets), 1, self.count), np.bool_)
-        for row, patches in enumerate(sets):
-            choices[row, 0, list(patches)] = True
-        return _native.masks_from_labels(self._labels, _native.pack(choices), self.count)
+        return self._regions.masks_of(sets)
 
     def pixels(self, patches: PatchSet) -> int:
         """Pixels of a set."""
         return int(self.sizes[list(patches)].sum())
 
     def name(self, patch: int) -> str:
-        """Row and column of a cell from the top left, such as ``r2c3``, or ``p12``."""
-        if self._columns is None:
-            return f"p{patch}"
-        return "r{}c{}".format(*divmod(patch, self._columns))
+        """Row and column of a cell from the top left, such as ``r2c3``; else its label, ``p12``."""
+        if self._regions.columns is None:
+            return f"p{self._regions.given[patch]}"
+        return "r{}c{}".format(*divmod(patch, self._regions.columns))
 
     def names(self, patches: PatchSet) -> list[str]:
         """Names of a set's patches, ascending by number."""
         return [self.name(patch) for patch in patches]
-
-
-def cells(shape: tuple[int, int], grid: int) -> Patches:
-    """Patches that are the cells of a grid; of a side with fewer pixels, every one is a cell.
-
-    Examples
-    --------
-    >>> patches = cells((224, 224), 7)
-    >>> patches.count, patches.name(17), patches.pixels((0, 48))
-    (49, 'r2c3', 2048)
-    """
-    rows, columns = (min(grid, side) for side in shape)
-    return Patches(_native.grid_labels(shape, rows, columns), columns)
-
-
-def checked(labels: Any) -> Any:
-    """What a setting ``labels`` is kept as: None, a function, or a label map of its own.
-
-    Raises
-    ------
-    SettingsError
-        If it is none of them.
-    """
-    if labels is None or callable(labels):
-        return labels
-    return _label_map(labels, "the array", SettingsError)
-
-
-def regions(labels: LabelMap | Callable[[Subject], Any], subject: Subject) -> Patches:
-    """Patches that are the regions of a label map.
-
-    Raises
-    ------
-    SettingsError
-        If a given map doesn't have the image's shape.
-    InputError
-        If a function gives no label map of the image's shape.
-    """
-    error: type[InputError] = SettingsError
-    if callable(labels):
-        error, labels = (
-            InputError,
-            _label_map(labels(subject), "what the function gave", InputError),
-        )
-    if labels.shape != subject.shape:
-        raise error(
-            f"sag: labels should be on the model's grid, {list(subject.shape)}, got "
-            f"{list(labels.shape)}"
-        )
-    return Patches(labels, None)
-
-
-def _label_map(labels: Any, what: str, error: type[InputError]) -> LabelMap:
-    """A label map of its own, int32 [H, W], read-only, every label from 0 on used."""
-    if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype.kind not in "iu":
-        got = (
-            f"{labels.dtype} of shape {list(labels.shape)}"
-            if isinstance(labels, np.ndarray)
-            else repr(labels)
-        )
-        raise error(
-            f"sag: labels should be whole numbers [H, W] or a function that gives them; {what} "
-            f"is {got}"
-        )
-    used = np.unique(labels)
-    if not labels.size or used[0] != 0 or used[-1] != len(used) - 1:
-        raise error(
-            "sag: labels should be 0, 1, 2, ... without a gap; "
-            f"{what} has {len(used)} labels"
-            + (f" from {used[0]} to {used[-1]}" if labels.size else "")
-        )
-    kept = np.array(labels, np.int32, order="C")
-    kept.setflags(write=False)
-    return kept
 
 
 def without_each(patches: PatchSet) -> list[PatchSet]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError, SettingsError
+from suffice.methods._arrays import described, read_array, to_numpy
 from suffice.subject import Subject
 from suffice.types import Responsibility
 
@@ -59,7 +59,7 @@ def checked(ranking: Any) -> Any:
                 f"{os.fspath(path)!r} is {'another file' if path.exists() else 'not there'}"
             )
         return ranking
-    array = ranking.detach().cpu().numpy() if hasattr(ranking, "detach") else ranking
+    array = to_numpy(ranking)
     if not isinstance(array, np.ndarray):
         raise SettingsError(
             "from_ranking: ranking should be an array [H, W], a path or a function, got "
@@ -68,19 +68,6 @@ def checked(ranking: Any) -> Any:
     values = _finite_map(array, "the array", SettingsError).copy()
     values.setflags(write=False)
     return values
-
-
-def described(ranking: Any) -> Any:
-    """What a record says of the setting, in JSON types."""
-    if isinstance(ranking, np.ndarray):
-        digest = hashlib.sha256(ranking.tobytes()).hexdigest()
-        return {"sha256": digest, "shape": list(ranking.shape)}
-    if callable(ranking):
-        if hasattr(ranking, "describe"):
-            return ranking.describe()
-        named = ranking if hasattr(ranking, "__qualname__") else type(ranking)
-        return f"{named.__module__}.{named.__qualname__}"
-    return None if ranking is None else os.fspath(ranking)
 
 
 def get(ranking: Any, subject: Subject) -> Ranking:
@@ -106,7 +93,7 @@ def get(ranking: Any, subject: Subject) -> Ranking:
     path = Path(ranking)
     if path.is_dir():
         path = _file_of(path, subject.name)
-    values = _finite_map(_read(path), os.fspath(path), InputError)
+    values = _finite_map(read_array(path, KEY), os.fspath(path), InputError)
     return Ranking(_fitting(values, subject, os.fspath(path), InputError), path.name)
 
 
@@ -115,8 +102,7 @@ def _call(function: Callable[[Subject], Any], subject: Subject) -> Ranking:
     evaluations = gradients = None
     if isinstance(given, tuple):
         given, evaluations, gradients = _with_cost(given, name)
-    if hasattr(given, "detach"):
-        given = given.detach().cpu().numpy()
+    given = to_numpy(given)
     if not isinstance(given, np.ndarray):
         raise InputError(f"{name} should return an array [H, W], got {type(given).__name__}")
     values = _finite_map(given, f"what {name} returned", InputError)
@@ -154,24 +140,6 @@ def _file_of(folder: Path, name: str) -> Path:
             f"{os.fspath(folder)}, {found}"
         )
     return there[0]
-
-
-def _read(path: Path) -> npt.NDArray[Any]:
-    try:
-        # Opened here: of a damaged file NumPy leaves its own handle open.
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            names = loaded.files
-            if KEY in names:
-                array: npt.NDArray[Any] = loaded[KEY]
-                return array
-    except Exception as error:
-        raise InputError(f"{os.fspath(path)} can't be read as an array: {error}") from None
-    raise InputError(
-        f"{os.fspath(path)}: expected an array called {KEY!r}, found {', '.join(names) or 'none'}"
-    )
 
 
 def _finite_map(array: npt.NDArray[Any], what: str, error: type[InputError]) -> Responsibility:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,9 @@ Coroutine = Generator[PackedMasks, Outcomes, Result]
 
 def part(outcomes: Outcomes, which: slice) -> Outcomes:
     """Outcomes of some of a round's masks."""
-    return Outcomes(**{f.name: getattr(outcomes, f.name)[which] for f in fields(Outcomes)})
+    given: dict[str, Any] = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes)}
+    taken: dict[str, Any] = {k: None if v is None else v[which] for k, v in given.items()}
+    return Outcomes(**taken)
 
 
 def judged(outcomes: Outcomes, criterion: Criterion, subject: Subject) -> Outcomes:

@@ -12,8 +12,12 @@ from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from suffice.criterion import Criterion
 from suffice.errors import SettingsError
+from suffice.models.base import Value
 from suffice.subject import Subject
 from suffice.types import JsonObject, Outcomes, PackedMasks, Responsibility
 
@@ -39,6 +43,8 @@ class SearchResult:
         Numbers of the method worth keeping in the record (JSON types only).
     extra_masks : dict of str to uint64 [words]
         Further named sets a method defines, such as ``necessary`` or ``complete``.
+    arrays : dict of str to array
+        Named arrays of the method worth keeping beside the record, such as ``order``.
     """
 
     masks: PackedMasks
@@ -48,6 +54,7 @@ class SearchResult:
     criteria: tuple[Criterion, ...] = ()
     details: JsonObject | None = None
     extra_masks: dict[str, PackedMasks] | None = None
+    arrays: dict[str, npt.NDArray[np.generic]] | None = None
 
     def __post_init__(self) -> None:
         for name in ("irreducible", "criteria"):
@@ -67,12 +74,38 @@ class SearchResult:
         return self.criteria[k] if self.criteria else otherwise
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Gradients:
+    """A round that asks for gradients besides the outcomes of its masks.
+
+    It is answered by `Outcomes` with ``gradient`` filled in. Under every baseline each of its masks
+    costs one gradient, which counts 3 evaluations and brings the outcome along; gradients are not
+    cached, the outcomes are.
+
+    Attributes
+    ----------
+    masks : uint64 [M, words]
+    of : {"log_odds", "logit", "probability", "log_probability"}
+        What of the target is differentiated.
+    """
+
+    masks: PackedMasks
+    of: Value = "probability"
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+Asked = PackedMasks | Gradients
+"""What a round may be."""
+
+
 @runtime_checkable
 class Search(Protocol):
     """One method at work on one subject."""
 
-    def ask(self) -> PackedMasks | None:
-        """The next complete round of masks ``[M, words]``, or None when the search is over."""
+    def ask(self) -> Asked | None:
+        """The next complete round, masks ``[M, words]`` or `Gradients`; None: the search is over."""
 
     def tell(self, outcomes: Outcomes) -> None:
         """Take the outcomes of the whole round, in ask order."""
@@ -84,7 +117,7 @@ class Search(Protocol):
         """What the search holds if it is stopped now; None: the engine keeps the best it saw."""
 
 
-Rounds = Generator[PackedMasks, Outcomes, SearchResult]
+Rounds = Generator[Asked, Outcomes, SearchResult]
 """A search written as a coroutine: yields rounds, receives outcomes, returns its result."""
 
 
@@ -104,7 +137,7 @@ class RoundSearch:
     ) -> None:
         self._rounds = rounds
         self._standing = standing or (lambda: None)
-        self._pending: PackedMasks | None = None
+        self._pending: Asked | None = None
         self._result: SearchResult | None = None
         self._advance(None)
 
@@ -117,7 +150,7 @@ class RoundSearch:
         except StopIteration as stop:
             self._pending, self._result = None, stop.value
 
-    def ask(self) -> PackedMasks | None:
+    def ask(self) -> Asked | None:
         """The next round, or None when the coroutine has returned."""
         return self._pending
 
@@ -163,6 +196,12 @@ class Method(ABC):
         Whether its searches judge by criteria of their own. The engine then leaves it to them what
         follows where the baselines alone pass the subject's criterion, and a stopped search holds
         what its ``standing`` says and nothing else.
+    repeats : bool
+        Whether its searches may ask for a mask again. Where false the engine remembers no outcome
+        beyond its round, which bounds memory, and counts every mask that is asked.
+    differentiates : bool
+        Whether its searches ask for `Gradients`; a classifier that gives none is then refused
+        before anything is evaluated.
     """
 
     name: ClassVar[str]
@@ -171,6 +210,8 @@ class Method(ABC):
     many_hint: ClassVar[str] = ""
     certifies: ClassVar[bool] = False
     own_criteria: ClassVar[bool] = False
+    repeats: ClassVar[bool] = True
+    differentiates: ClassVar[bool] = False
 
     @abstractmethod
     def make_search(self, subject: Subject) -> Search:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from suffice import _native
 from suffice.errors import SettingsError
 from suffice.methods import _rankings
+from suffice.methods._arrays import described, identity
 from suffice.methods._blocks import Indices, between, geometric, pixels_to_share, size_of
 from suffice.methods._rankings import Ranking
 from suffice.methods._rounds import Coroutine
@@ -102,13 +103,12 @@ class FromRanking(Method):
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        same = self.ranking if callable(self.ranking) else str(_rankings.described(self.ranking))
-        return same, self.width, self.refine, self.tolerance
+        return identity(self.ranking), self.width, self.refine, self.tolerance
 
     def settings(self) -> JsonObject:
         """All settings; an array as its digest and shape, a function as its name."""
         return {
-            "ranking": _rankings.described(self.ranking),
+            "ranking": described(self.ranking),
             "width": self.width,
             "refine": self.refine,
             "tolerance": self.tolerance,

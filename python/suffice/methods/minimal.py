@@ -41,7 +41,7 @@ from suffice.methods._blocks import (
 )
 from suffice.methods._pruning import prune
 from suffice.methods._rounds import Coroutine
-from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register
+from suffice.methods.base import Method, RoundSearch, SearchResult, register
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks
 
@@ -134,7 +134,7 @@ class MinimalSearch:
 
     # -- what the engine sees -------------------------------------------------------------------
 
-    def run(self) -> Rounds:
+    def run(self) -> Coroutine[SearchResult]:
         """Find one set after the other."""
         reason = ""
         while len(self.found) < self.subject.count:

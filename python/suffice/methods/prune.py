@@ -62,7 +62,7 @@ class Pruned(Method):
             raise SettingsError(f"method {self.inner.name} is pruned already; give it alone")
         _check_grain(self.grain)
         # What the inner method says of itself holds for this object too.
-        for name in ("name", "version", "many", "many_hint"):
+        for name in ("name", "version", "many", "many_hint", "differentiates"):
             object.__setattr__(self, name, getattr(self.inner, name))
 
     def settings(self) -> JsonObject:

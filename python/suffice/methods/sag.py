@@ -13,9 +13,9 @@ import numpy as np
 
 from suffice import _native
 from suffice.errors import SettingsError
-from suffice.methods import _patches
+from suffice.methods._arrays import described, identity
 from suffice.methods._patches import Patches, PatchSet, diverse, formula, without_each
-from suffice.methods._rankings import described
+from suffice.methods._regions import checked, regions_of
 from suffice.methods._rounds import Coroutine, together
 from suffice.methods.base import Method, Rounds, RoundSearch, SearchResult, register
 from suffice.subject import Subject
@@ -54,14 +54,15 @@ class Sag(Method):
         Nodes above this part of the confidence on the whole image get children.
     nodes : int
         Nodes of the graph at most, those of the roots apart.
-    labels : int [H, W], callable or None
-        Regions in place of the grid, 0 .. R-1 (captum's ``feature_mask``), or a function that is
-        called with a `suffice.subject.Subject`, possibly from several threads, and returns them.
+    feature_mask : int array [H, W], path, callable or None
+        Patches are the regions of this label map instead of the grid's cells; also a .npy file, a
+        .npz file with ``feature_mask``, or a function that is called with a
+        `suffice.subject.Subject`, possibly from several threads, and returns the array.
 
     Raises
     ------
     SettingsError
-        If a setting is out of range or `labels` is no label map.
+        If a setting is out of range or `feature_mask` is no label map.
 
     Source
     ------
@@ -87,7 +88,7 @@ class Sag(Method):
     shown: int = 3
     expand: float = 0.4
     nodes: int = 100
-    labels: Any | None = None
+    feature_mask: Any | None = None
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -102,7 +103,7 @@ class Sag(Method):
             raise SettingsError(
                 f"method sag: setting expand should be a part from 0 to 1; got {self.expand!r}"
             )
-        object.__setattr__(self, "labels", _patches.checked(self.labels))
+        object.__setattr__(self, "feature_mask", checked(self.feature_mask, self.name))
 
     def __eq__(self, other: object) -> bool:
         """Whether both search alike: equal settings, equal label maps or the same function."""
@@ -113,14 +114,12 @@ class Sag(Method):
         return hash(self._identity())
 
     def _identity(self) -> tuple[Any, ...]:
-        settings = self.settings()
-        labels = settings.pop("labels")
-        return (*settings.values(), self.labels if callable(self.labels) else str(labels))
+        return (*(self.settings() | {"feature_mask": identity(self.feature_mask)}).values(),)
 
     def settings(self) -> JsonObject:
         """All settings; a label map as its digest and shape, a function as its name."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return values | {"labels": described(self.labels)}
+        return values | {"feature_mask": described(self.feature_mask)}
 
     @property
     def may_grow(self) -> bool:
@@ -135,12 +134,9 @@ class Sag(Method):
         SettingsError
             If a given label map doesn't have the image's shape.
         InputError
-            If a function gives no label map of the image's shape.
+            If a file or function gives no label map of the image's shape.
         """
-        if self.labels is None:
-            patches = _patches.cells(subject.shape, self.grid)
-        else:
-            patches = _patches.regions(self.labels, subject)
+        patches = Patches(regions_of(self.feature_mask, self.grid, subject, self.name))
         search = _Search(self, subject, patches)
         return RoundSearch(search.run(), search.standing)
 

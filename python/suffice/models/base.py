@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.models.preprocess import Preprocess
-from suffice.types import Batch, JsonObject, OutputKind, Scores
+from suffice.types import Batch, FloatImage, JsonObject, OutputKind, Scores
 
 Value = Literal["log_odds", "logit", "probability", "log_probability"]
 """What of the target is differentiated: ``log(p / (1 - p))``, its score z (log p where the model
@@ -93,6 +93,33 @@ class Differentiable(Classifier, Protocol):
         ScoresError
             If the batch doesn't fit, or a value or gradient is not finite.
         """
+
+
+def with_keep_channel(classifier: Classifier, array: FloatImage, kept: bool) -> FloatImage:
+    """Complete an image or a baseline of a classifier that is told which pixels are kept.
+
+    A classifier may have an attribute ``keep_channel`` that is true. The last channel of its
+    ``input_shape`` is then 1 where a pixel is kept and 0 elsewhere: the image has 1 in it and every
+    baseline 0, so a composite's is the mask itself. Photos, arrays and baselines are given without
+    it, and the Preprocess doesn't make it.
+
+    Parameters
+    ----------
+    classifier : Classifier
+    array : float32 [C, H, W]
+        Without that channel.
+    kept : bool
+        True for an image, false for a baseline.
+
+    Returns
+    -------
+    float32 [C, H, W] or [C + 1, H, W]
+        The array itself where the classifier has no such channel.
+    """
+    if not getattr(classifier, "keep_channel", False):
+        return array
+    plane = np.full((1, *array.shape[1:]), kept, np.float32)
+    return np.concatenate([array, plane])
 
 
 def describe(classifier: Classifier) -> JsonObject:

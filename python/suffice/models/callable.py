@@ -55,6 +55,7 @@ class CallableClassifier:
     """
 
     fixed_batch: int | None = None
+    keep_channel: bool = False
     device = "cpu"
     backend = "callable"
 

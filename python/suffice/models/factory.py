@@ -14,6 +14,8 @@ from suffice.models.callable import CallableClassifier
 from suffice.models.labels import read_labels
 from suffice.models.onnx import OnnxClassifier
 from suffice.models.preprocess import Preprocess
+from suffice.models.tokens import PREFIX as TOKENS
+from suffice.models.tokens import drop_tokens
 from suffice.models.torch_hf import PREFIX as HF
 from suffice.models.torch_hf import load_hf
 from suffice.models.torch_model import TorchClassifier
@@ -46,9 +48,9 @@ def as_classifier(
     source : path, bytes, "demo", torch.nn.Module, callable or classifier
         An ONNX file or its bytes; ``"demo"``; a torch module, or ``"timm:NAME"``,
         ``"torchvision:NAME"`` and ``"hf:ID"`` (or ``"hf:FOLDER"``, of transformers) with pretrained
-        weights; a function ``float32 [N, C, H, W] ->
-        [N, K]`` (needs ``input_shape``); an object with ``input_shape``, ``n_classes`` and
-        ``__call__``.
+        weights; ``"tokens:SOURCE"``, which is ``drop_tokens(SOURCE)``; a function
+        ``float32 [N, C, H, W] -> [N, K]`` (needs ``input_shape``); an object with ``input_shape``,
+        ``n_classes`` and ``__call__``.
     preprocess : Preprocess, optional
         How photos become inputs. It is never guessed: without it only model-space arrays can be
         explained. ``"demo"``, timm, torchvision and transformers bring their own.
@@ -134,6 +136,9 @@ def _from_name(source: str | PathLike[str], options: dict[str, Any]) -> Classifi
         for key, default in defaults.items():
             options[key] = default() if options[key] is None else options[key]
         return _make(OnnxClassifier, demo_model(), options)
+    if text.startswith(TOKENS):
+        given = {key: value for key, value in options.items() if value is not None}
+        return drop_tokens(text.removeprefix(TOKENS), **given)
     if text.startswith(_TORCH_SOURCES):
         if text.startswith(HF):
             module, stated = load_hf(text, options["preprocess"])

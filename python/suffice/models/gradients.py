@@ -10,7 +10,7 @@ import numpy.typing as npt
 from suffice import _native
 from suffice.errors import ModelError
 from suffice.models.base import Differentiable, Value
-from suffice.types import FloatImage, PackedMasks
+from suffice.types import Batch, FloatImage, PackedMasks, Scores
 
 MaskGradients = npt.NDArray[np.float32]
 """``[M, H, W]`` float32, of a value with respect to the kept mask."""
@@ -30,7 +30,7 @@ def differentiable(classifier: Any) -> Differentiable:
     raise ModelError(
         f"{name} gives no gradients (neither ONNX Runtime nor a function does); give the "
         "torch.nn.Module itself, or convert an ONNX file with suffice.TorchClassifier.from_onnx "
-        "(pip install suffice[torch])"
+        "(pip install suffice[torch], which brings onnx2torch)"
     )
 
 
@@ -114,12 +114,60 @@ def value_and_mask_gradient(
     count, (_, height, width) = len(packed), image.shape
     values = np.empty(count, np.float64)
     gradients = np.empty((count, height, width), np.float32)
-    difference = image.astype(np.float64) - baseline
     step = clf.fixed_batch or clf.batch_size
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
         batch = _native.compose(image, baseline, packed[part])
         targets = np.full(len(batch), target, np.int64)
         values[part], by_input = clf.gradient(batch, targets, of)
-        gradients[part] = np.einsum("chw,nchw->nhw", difference, by_input)
+        gradients[part] = by_mask(image, baseline, by_input)
     return values, gradients
+
+
+def by_mask(image: FloatImage, baseline: FloatImage, by_input: Batch) -> MaskGradients:
+    """Turn gradients with respect to composites into gradients with respect to their masks.
+
+    Summed in float64, channel by channel, so that a row's bits don't depend on how many there are.
+
+    Parameters
+    ----------
+    image, baseline : float32 [C, H, W]
+    by_input : float32 [M, C, H, W]
+
+    Returns
+    -------
+    float32 [M, H, W]
+    """
+    difference = image.astype(np.float64) - baseline
+    total = difference[0] * by_input[:, 0]
+    for channel in range(1, len(difference)):
+        total += difference[channel] * by_input[:, channel]
+    found: MaskGradients = total.astype(np.float32)
+    return found
+
+
+def scores_and_gradient(
+    classifier: Differentiable, batch: Batch, targets: npt.NDArray[np.integer], of: Value
+) -> tuple[Scores, Batch]:
+    """Scores of a batch and the gradients of its targets' values.
+
+    A classifier with a method of this name, such as `suffice.TorchClassifier`, gives both from one
+    forward pass; another one is called for its scores first.
+
+    Parameters
+    ----------
+    classifier : Differentiable
+    batch : float32 [N, C, H, W]
+    targets : int [N]
+    of : {"log_odds", "logit", "probability", "log_probability"}
+
+    Returns
+    -------
+    scores : float32 [N, K]
+    gradients : float32 [N, C, H, W]
+    """
+    both = getattr(classifier, "scores_and_gradient", None)
+    if both is not None:
+        scores, _, gradients = both(batch, targets, of)
+        return scores, gradients
+    return classifier(batch), classifier.gradient(batch, targets, of)[1]

@@ -77,6 +77,8 @@ class OnnxClassifier:
     rounded and clipped at the edge, and a Preprocess must give that range (mean 0, std 1/255).
     """
 
+    keep_channel: bool = False
+
     def __init__(
         self,
         source: str | PathLike[str] | bytes,

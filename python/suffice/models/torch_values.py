@@ -91,3 +91,26 @@ def target_values(raw: Any, targets: Any, output: OutputKind, of: Value) -> Any:
     if of == "probability":
         return log_odds.sigmoid()
     return log_odds if of == "log_odds" else torch.nn.functional.logsigmoid(log_odds)
+
+
+def scores_of(raw: Any, output: OutputKind) -> Any:
+    """Convert a module's output to scores, as `suffice.models.scores.to_scores` does.
+
+    Parameters
+    ----------
+    raw : Tensor of float64 [N, K]
+    output : {"logits", "probabilities", "multilabel"}
+
+    Returns
+    -------
+    Tensor of float64 [N, K], or [N, 2] where K is 1 and the output is not multilabel
+        Differentiable.
+    """
+    import torch
+
+    if output == "multilabel":
+        return raw
+    if raw.shape[1] == 1:
+        other = 1.0 - raw if output == "probabilities" else torch.zeros_like(raw)
+        raw = torch.cat([other, raw], dim=1)
+    return raw.clamp(min=_FLOOR).log() if output == "probabilities" else raw
