@@ -108,6 +108,32 @@ def test_what_the_whole_image_says() -> None:
     assert reference["entropy"] == pytest.approx(-(p * np.log(p)).sum())
 
 
+def test_a_comparator_is_given_the_model(tmp_path: Path) -> None:
+    design = write_study(tmp_path)
+    text = design.read_text().replace('method = "rex"', 'method = "from_ranking"')
+    design.write_text(
+        text.replace("iterations = 2", 'ranking = "comparator:occlusion:side=8,stride=8"')
+    )
+    result = Study.from_toml(design).run(tmp_path / "s.db", workers=0)
+    assert result.counts == {"soft": {"done": 8}, "hard": {"done": 8}}, result.failures
+    settings = next(result.explanations()).method["settings"]
+    assert "occlusion" in str(settings["ranking"])
+
+
+def test_methods_that_need_gradients_are_given_them(tmp_path: Path) -> None:
+    pytest.importorskip("onnx2torch")
+    design = write_study(tmp_path)
+    design.write_text(
+        design.read_text()
+        .replace('name = "short"\nmethod = "rex"\nsettings = { iterations = 2 }', "GSIS")
+        .replace("GSIS", 'name = "gradient-sis"\nmethod = "gradient-sis"\nbudget = 400')
+        .replace('"top1", "relative:0.9"', '"confidence:0.5"')
+    )
+    result = Study.from_toml(design).run(tmp_path / "s.db", workers=0)
+    assert result.counts == {"soft": {"done": 4}, "hard": {"done": 4}}, result.failures
+    assert all(e.gradients for e in result.explanations() if e.status != "empty")
+
+
 def test_labels_as_targets(tmp_path: Path) -> None:
     result = objects([(photo(0), 0), (photo(1), 3)], target="label").run(tmp_path / "s.db")
     assert [r["target"] for r in result.rows()] == [0, 3]

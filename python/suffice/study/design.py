@@ -12,6 +12,7 @@ from suffice.errors import SettingsError
 from suffice.methods import all_methods, get_method
 from suffice.methods.base import Method
 from suffice.models.baselines import make_baseline
+from suffice.models.labels import read_labels
 from suffice.models.preprocess import Preprocess
 from suffice.study.images import Item, unique
 from suffice.types import JsonObject
@@ -47,8 +48,13 @@ class ModelSpec:
     architecture: str = ""
     options: dict[str, Any] = field(default_factory=dict)
 
-    def load(self, device: str | None = None, threads: int | None = None) -> Classifier:
-        """Make the classifier; what the design says goes before the arguments."""
+    def load(
+        self, device: str | None = None, threads: int | None = None, gradients: bool = False
+    ) -> Classifier:
+        """Make the classifier; what the design says goes before the arguments.
+
+        Where `gradients` are needed, an ONNX file is converted to torch.
+        """
         from suffice.models.factory import as_classifier
 
         options = dict(self.options)
@@ -59,6 +65,12 @@ class ModelSpec:
                 options.setdefault("device", device)
             if threads is not None and options.get("device", "auto") in ("auto", "cpu"):
                 options.setdefault("threads", threads)
+        if gradients and str(self.source).lower().endswith(".onnx"):
+            from suffice.models.torch_model import TorchClassifier
+
+            if isinstance(options.get("labels"), (str, Path)):
+                options["labels"] = read_labels(options["labels"])
+            return TorchClassifier.from_onnx(self.source, **options)
         return as_classifier(self.source, **options)
 
     def to_dict(self) -> JsonObject:
@@ -102,8 +114,14 @@ class MethodSpec:
     count: int | None = None
     budget: int | None = None
 
-    def make(self, classifier: Callable[[], Any]) -> Method:
-        """Make the method; a comparator as its ranking is given the classifier."""
+    def make(self, classifier: Callable[..., Any]) -> Method:
+        """Make the method; a comparator as its ranking is given the classifier.
+
+        Parameters
+        ----------
+        classifier : callable
+            ``classifier(gradients=...)`` gives one that is differentiable or need not be.
+        """
         if isinstance(self.method, Method):
             return self.method
         known = all_methods()
@@ -123,7 +141,7 @@ class MethodSpec:
             COMPARATOR
         ):
             return
-        self.make(lambda: None)
+        self.make(lambda **_: None)
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process."""

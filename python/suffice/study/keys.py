@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +114,14 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
         If nothing tells its results from another model's, or a method can't be made for it.
     """
     # On the CPU: what is asked here is the same everywhere, and the workers need the devices.
-    clf = spec.load(device="cpu", threads=1)
+    loaded: dict[bool, Classifier] = {}
+
+    def load(gradients: bool = False) -> Classifier:
+        if gradients not in loaded:
+            loaded[gradients] = spec.load("cpu", 1, gradients)
+        return loaded[gradients]
+
+    clf = load()
     if not clf.fingerprint:
         raise SettingsError(
             f"model {spec.name}: a study needs a fingerprint= that names this model and no other"
@@ -129,7 +136,7 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
         precision=str(getattr(clf, "precision", "float32")),
         n_classes=clf.n_classes,
         shape=clf.input_shape,
-        methods={m.name: _method(m, design, clf) for m in design.methods},
+        methods={m.name: _method(m, design, load) for m in design.methods},
     )
 
 
@@ -149,8 +156,8 @@ def _check_target(spec: ModelSpec, clf: Classifier, design: Design) -> None:
         )
 
 
-def _method(spec: MethodSpec, design: Design, clf: Classifier) -> JsonObject:
-    method = spec.make(lambda: clf)
+def _method(spec: MethodSpec, design: Design, load: Callable[..., Classifier]) -> JsonObject:
+    method = spec.make(load)
     count = spec.count or design.count
     if count > 1 and not method.many:
         raise SettingsError(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from suffice.errors import SettingsError, SufficeError
 from suffice.models.preprocess import Preprocess
+from suffice.models.tokens import PREFIX as TOKENS
 from suffice.study import images as sources
 from suffice.study._lines import Lines, Place, read
 from suffice.study.design import (
@@ -85,13 +86,15 @@ class _Reader:
     def model(self, entry: dict[str, Any], at: Place) -> ModelSpec:
         self.known(entry, at, _MODEL)
         source = self.text(entry, at, "source")
+        tokens = TOKENS if source.startswith(TOKENS) else ""
+        source = source.removeprefix(TOKENS)
         path = self.folder / source
         if not source.startswith(_NAMED) and source != "demo":
             if not path.is_file():
                 self.lines.fail(
                     (*at, "source"),
                     f"model {str(path)!r} is no file; expected an .onnx file, "
-                    f"{', '.join(n + 'NAME' for n in _NAMED)} or demo",
+                    f"{', '.join(n + 'NAME' for n in _NAMED)} or demo, or tokens: before one of them",
                 )
             source = str(path)
         options = {key: entry[key] for key in MODEL_OPTIONS if key in entry}
@@ -101,7 +104,7 @@ class _Reader:
         if preprocess is not None:
             options["preprocess"] = preprocess
         name = self.text(entry, at, "name", Path(source).stem)
-        return ModelSpec(name, source, self.text(entry, at, "architecture", name), options)
+        return ModelSpec(name, tokens + source, self.text(entry, at, "architecture", name), options)
 
     def preprocess(self, entry: dict[str, Any], at: Place, model: str) -> dict[str, Any] | None:
         given = {key: entry[key] for key in PREPROCESS_OPTIONS if key in entry}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -54,16 +55,18 @@ class Bench:
     device: str | None = None
     threads: int | None = None
     model: str | None = None
-    _classifier: Classifier | None = field(default=None, repr=False)
+    _loaded: dict[bool, Classifier] = field(default_factory=dict, repr=False)
 
-    def classifier(self, name: str) -> Classifier:
+    def classifier(self, name: str, gradients: bool = False) -> Classifier:
         """Load a model, or take the one at hand. The one before is given up first."""
-        if self.model != name or self._classifier is None:
-            self._classifier = self.model = None
+        if self.model != name:
+            self.model = None
+            self._loaded.clear()
+        if gradients not in self._loaded:
             spec = next(m for m in self.design.models if m.name == name)
-            self._classifier = spec.load(self.device, self.threads)
+            self._loaded[gradients] = spec.load(self.device, self.threads, gradients)
             self.model = name
-        return self._classifier
+        return self._loaded[gradients]
 
     def answer(
         self,
@@ -101,14 +104,14 @@ class Bench:
         from suffice.api import explain_stream
 
         design = self.design
-        clf = self.classifier(job.model)
         spec = next(m for m in design.methods if m.name == job.method)
         question = json.loads(job.question)
         specs = next(b for b in design.baselines if label_of(b) == job.baseline)
+        method = spec.make(functools.partial(self.classifier, job.model))
         return explain_stream(
-            clf,
+            self.classifier(job.model, method.differentiates),
             images,
-            method=spec.make(lambda: clf),
+            method=method,
             target=job.target,
             baseline=list(specs),
             criterion=job.criterion,
