@@ -102,5 +102,5 @@ $(VENV)/.demo: $(VENV)/.build $(SOURCES)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.build $(SOURCES)
-	$(PACKAGE) '.[dev,demo,captum]'
+	$(PACKAGE) '.[dev,demo,captum,study]'
 	touch $(VENV)/.demo $@

@@ -38,6 +38,8 @@ _NAMES = {
     "Rex": "suffice.methods.rex",
     "Sag": "suffice.methods.sag",
     "Sis": "suffice.methods.sis",
+    "Study": "suffice.study.run",
+    "StudyResult": "suffice.study.result",
     "comparators": "suffice.comparators",
     "methods": "suffice.methods",
     "metrics": "suffice.metrics",
@@ -45,6 +47,7 @@ _NAMES = {
     "errors": "suffice.errors",
     "plot": "suffice.plot",
     "statistics": "suffice.statistics",
+    "study": "suffice.study",
     "testing": "suffice.testing",
 }
 
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
     from suffice import metrics as metrics
     from suffice import plot as plot
     from suffice import statistics as statistics
+    from suffice import study as study
     from suffice import testing as testing
     from suffice.api import explain as explain
     from suffice.api import explain_stream as explain_stream
@@ -83,6 +87,8 @@ if TYPE_CHECKING:
     from suffice.models.tokens import drop_tokens as drop_tokens
     from suffice.models.torch_model import TorchClassifier as TorchClassifier
     from suffice.refine import prune as prune
+    from suffice.study.result import StudyResult as StudyResult
+    from suffice.study.run import Study as Study
 
     methods = all_methods
 

@@ -25,7 +25,7 @@ from suffice.methods.base import Method, SearchResult
 from suffice.models.base import Classifier, Value
 from suffice.models.gradients import differentiable
 from suffice.subject import Subject
-from suffice.track import Answer, Question, Track, grow, outcomes_of
+from suffice.track import Answer, Question, Track, grow, outcomes_of, whole_image
 from suffice.types import Decisions, PackedMasks, Scores
 
 MAX_JOB_ROWS = 64
@@ -167,6 +167,7 @@ class Engine:
         )
         judged = Judged(decisions, margin, passes)
         empties = [outcomes_of(judged, 1 + b) for b in range(len(batch) - 1)]
+        track.whole = whole_image(scores[0], self.classifier.output)
         reference, empty = track.begin(
             outcomes_of(judged, 0), empties, target, settings.contrastive
         )
@@ -229,6 +230,7 @@ class Engine:
                 "total": time.perf_counter() - track.started,
                 "model": track.model_seconds,
             },
+            whole=track.whole,
         )
 
     def _prove(

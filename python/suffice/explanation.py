@@ -281,7 +281,7 @@ class Explanation:
             raise InputError("mask_on needs the photo: pass it as uint8 [H, W, 3]")
         keep = self.mask
         if picture.shape[:2] != keep.shape:
-            keep = _on_original(keep, picture.shape[:2], self.record["image"]["crop_box"])
+            keep = on_original(keep, picture.shape[:2], self.record["image"]["crop_box"])
         return np.where(keep[..., None], picture, np.uint8(REMOVED_GREY))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -440,10 +440,23 @@ def _certificate(data: JsonObject | None) -> Certificate | None:
     return None if data is None else Certificate.from_dict(data)
 
 
-def _on_original(
+def on_original(
     keep: PixelMask, size: tuple[int, ...], crop_box: Sequence[float] | None
 ) -> PixelMask:
-    """Scale a mask on the model's grid onto the original photo (nearest pixel)."""
+    """Scale a mask on the model's grid onto the original photo (nearest pixel).
+
+    Parameters
+    ----------
+    keep : bool [h, w]
+    size : (int, int)
+        Height and width of the upright photo.
+    crop_box : (left, top, right, bottom) or None
+        What the model's grid shows of it, in its pixels; None: all of it.
+
+    Returns
+    -------
+    bool [H, W]
+    """
     height, width = size
     left, top, right, bottom = crop_box or (0.0, 0.0, float(width), float(height))
     rows = np.floor((np.arange(height) + 0.5 - top) / (bottom - top) * keep.shape[0]).astype(int)

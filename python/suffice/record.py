@@ -64,6 +64,7 @@ def make_explanation(
         "reference": {
             "confidence": subject.reference_confidence,
             "top1": int(subject.reference.top1[0]),
+            **answer.whole,
             "baselines": [
                 _baseline(b, empty)
                 for b, empty in zip(ready.baselines, answer.empties, strict=True)

@@ -15,7 +15,16 @@ from suffice.evaluation import Judged, Span
 from suffice.methods.base import Asked, Gradients, Method, Search, SearchResult
 from suffice.models.base import Value
 from suffice.subject import Subject
-from suffice.types import FloatImage, JsonObject, Outcomes, PackedMasks, Responsibility, Status
+from suffice.types import (
+    FloatImage,
+    JsonObject,
+    Outcomes,
+    OutputKind,
+    PackedMasks,
+    Responsibility,
+    Scores,
+    Status,
+)
 
 _ROW = np.dtype(
     [
@@ -33,6 +42,33 @@ _ROW = np.dtype(
 
 GRADIENT_COST = 3
 """Evaluations that a gradient counts (DESIGN.md 1)."""
+
+
+def whole_image(scores: Scores, output: OutputKind) -> JsonObject:
+    """What the scores of the whole image say, for its record.
+
+    Parameters
+    ----------
+    scores : float32 [K]
+    output : {"logits", "probabilities", "multilabel"}
+
+    Returns
+    -------
+    dict
+        ``top5``, the classes of the highest scores, best first and lowest index on ties; ``lead``,
+        how far the best is ahead of the next in log-odds; ``entropy`` of the softmax in nats. The
+        last two are None for ``multilabel`` outputs, and ``lead`` where there is one class.
+    """
+    z = scores.astype(np.float64)
+    order = np.argsort(-z, kind="stable")[:5]
+    lead = entropy = None
+    if output != "multilabel":
+        p = np.exp(z - z[order[0]])
+        total = p.sum()
+        entropy = float(np.log(total) - (p * (z - z[order[0]])).sum() / total)
+        lead = float(z[order[0]] - z[order[1]]) if len(z) > 1 else None
+        lead = None if lead is None else min(lead, MAX_LOG_ODDS)
+    return {"top5": [int(k) for k in order], "lead": lead, "entropy": entropy}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +111,7 @@ class Answer:
     trace: list[list[float]]
     counts: JsonObject
     seconds: dict[str, float]
+    whole: JsonObject = field(default_factory=dict)  # `whole_image` of f(x)
 
 
 @dataclass(slots=True, eq=False)
@@ -130,6 +167,7 @@ class Track:
     over_budget: bool = False
     outcome: Answer | None = None
     started: float = field(default_factory=time.perf_counter)
+    whole: JsonObject = field(default_factory=dict)
     _best: PackedMasks | None = None
     _best_pixels: int = -1
     _rows: dict[bytes, int] = field(default_factory=dict)

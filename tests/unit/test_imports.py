@@ -13,6 +13,7 @@ PUBLIC = {
     *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
     *("comparators", "metrics", "statistics", "testing", "Ensemble", "GradientSis"),
+    *("study", "Study", "StudyResult"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -43,6 +44,11 @@ def test_statistics_load_their_libraries_when_used() -> None:
 def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:
     heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas"}
     assert not loaded_after("import suffice; suffice.explain; suffice.Rex; suffice.methods") & heavy
+
+
+def test_studies_load_no_tables_or_runtimes() -> None:
+    heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas", "pyarrow", "ray"}
+    assert not loaded_after("import suffice; suffice.Study; suffice.StudyResult") & heavy
 
 
 def test_no_public_name_disappears() -> None:

@@ -7,11 +7,12 @@ import sys
 from typing import NoReturn
 
 from suffice import __version__
-from suffice.cli import demo, explain, info, methods, verify
+from suffice.cli import demo, explain, info, methods, study, verify
 
 _COMMANDS = {
     "explain": (explain, "find the pixels that suffice, for images and folders of images"),
     "verify": (verify, "prove saved explanations again"),
+    "study": (study, "run a design of many models and images, and export its results"),
     "demo": (demo, "explain a shipped photo with a real classifier"),
     "info": (info, "versions, build and devices, or what a model takes and gives"),
     "methods": (methods, "methods and their settings"),

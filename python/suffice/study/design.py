@@ -1,0 +1,268 @@
+"""Designs: what a study asks, of which models and images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from suffice.criterion import Criterion
+from suffice.errors import SettingsError
+from suffice.methods import all_methods, get_method
+from suffice.methods.base import Method
+from suffice.models.baselines import make_baseline
+from suffice.models.labels import read_labels
+from suffice.models.preprocess import Preprocess
+from suffice.study.images import Item, unique
+from suffice.types import JsonObject
+
+if TYPE_CHECKING:
+    from suffice.models.base import Classifier
+
+COMPARATOR = "comparator:"
+MODEL_OPTIONS = ("output", "labels", "device", "batch_size", "input_shape", "threads")
+PREPROCESS_OPTIONS = (
+    *("size", "resize_shorter_side", "crop", "interpolation", "mean", "std", "channels"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """One model of a study.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    source : str or object
+        What `suffice.as_classifier` takes.
+    architecture : str
+        The group it belongs to.
+    options : dict
+        Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields.
+    """
+
+    name: str
+    source: Any
+    architecture: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def load(
+        self, device: str | None = None, threads: int | None = None, gradients: bool = False
+    ) -> Classifier:
+        """Make the classifier; what the design says goes before the arguments.
+
+        Where `gradients` are needed, an ONNX file is converted to torch.
+        """
+        from suffice.models.factory import as_classifier
+
+        options = dict(self.options)
+        if isinstance(options.get("preprocess"), dict):
+            options["preprocess"] = Preprocess.from_dict(options["preprocess"])
+        if isinstance(self.source, (str, Path)):
+            if device is not None:
+                options.setdefault("device", device)
+            if threads is not None and options.get("device", "auto") in ("auto", "cpu"):
+                options.setdefault("threads", threads)
+        if gradients and str(self.source).lower().endswith(".onnx"):
+            from suffice.models.torch_model import TorchClassifier
+
+            if isinstance(options.get("labels"), (str, Path)):
+                options["labels"] = read_labels(options["labels"])
+            return TorchClassifier.from_onnx(self.source, **options)
+        return as_classifier(self.source, **options)
+
+    def to_dict(self) -> JsonObject:
+        """As JSON types, for another process."""
+        if not isinstance(self.source, (str, Path)):
+            raise SettingsError(
+                f"model {self.name} is a Python object, which stays in this process: run with "
+                "workers=0, or give an ONNX file or a name"
+            )
+        options = dict(self.options)
+        if isinstance(options.get("preprocess"), Preprocess):
+            options["preprocess"] = options["preprocess"].to_dict()
+        return {
+            "name": self.name,
+            "source": str(self.source),
+            "architecture": self.architecture,
+            "options": options,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """One method with its settings.
+
+    Attributes
+    ----------
+    name : str
+        In tables.
+    method : str or Method
+    settings : dict
+    prune : bool
+        Whether its sets are pruned afterwards.
+    count, budget : int or None
+        Instead of the study's.
+    """
+
+    name: str
+    method: str | Method
+    settings: dict[str, Any] = field(default_factory=dict)
+    prune: bool = False
+    count: int | None = None
+    budget: int | None = None
+
+    def make(self, classifier: Callable[..., Any]) -> Method:
+        """Make the method; a comparator as its ranking is given the classifier.
+
+        Parameters
+        ----------
+        classifier : callable
+            ``classifier(gradients=...)`` gives one that is differentiable or need not be.
+        """
+        if isinstance(self.method, Method):
+            return self.method
+        known = all_methods()
+        if self.method not in known:
+            get_method(self.method)  # raises with the list of methods
+        settings = dict(self.settings)
+        ranking = settings.get("ranking")
+        if isinstance(ranking, str) and ranking.startswith(COMPARATOR):
+            from suffice.comparators import from_text
+
+            settings["ranking"] = from_text(ranking, classifier)
+        return known[self.method].from_settings(settings)
+
+    def check(self) -> None:
+        """Make the method without a model, as far as that is possible."""
+        if isinstance(self.method, str) and str(self.settings.get("ranking", "")).startswith(
+            COMPARATOR
+        ):
+            return
+        self.make(lambda **_: None)
+
+    def to_dict(self) -> JsonObject:
+        """As JSON types, for another process."""
+        if not isinstance(self.method, str):
+            raise SettingsError(
+                f"method {self.name} is a Python object, which stays in this process: run with "
+                "workers=0, or give its name and settings"
+            )
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a study asks; every combination is one job.
+
+    Attributes
+    ----------
+    models, images, methods : tuple
+    criteria : tuple of str
+    baselines : tuple of tuple of str
+        Each under which a set must suffice, several at once if it has several.
+    seeds, grains : tuple of int
+    target : int, "top1" or "label"
+        The class to explain: the model's own answer, the image's label, or this one.
+    count, overlap, budget, contrastive
+        As in `suffice.explain_stream`.
+    responsibility : {"none", "ranks", "float32"}
+        Whether responsibility maps are kept, and how.
+    attempts : int
+        How often a job is tried before it is recorded as failed.
+    name : str
+    analyses : tuple of str
+        What the report shall show; kept as text.
+    text : str
+        The file it came from, if any.
+    """
+
+    models: tuple[ModelSpec, ...]
+    images: tuple[Item, ...]
+    methods: tuple[MethodSpec, ...]
+    criteria: tuple[str, ...] = ("top1",)
+    baselines: tuple[tuple[str, ...], ...] = (("zero",),)
+    seeds: tuple[int, ...] = (0,)
+    grains: tuple[int, ...] = (8,)
+    target: int | Literal["top1", "label"] = "top1"
+    count: int = 1
+    overlap: float = 0.0
+    budget: int | None = None
+    contrastive: bool = False
+    responsibility: Literal["none", "ranks", "float32"] = "none"
+    attempts: int = 3
+    name: str = "study"
+    analyses: tuple[str, ...] = ()
+    text: str = ""
+
+    def checked(self) -> Self:
+        """The design itself, if it is complete.
+
+        Raises
+        ------
+        SettingsError
+            If something is missing or there twice, or a label is wanted and not known.
+        """
+        for what in ("models", "images", "methods", "criteria", "baselines", "seeds", "grains"):
+            values = getattr(self, what)
+            if not values:
+                raise SettingsError(f"a study needs {what}, got none")
+            names = [getattr(v, "name", v) for v in values]
+            if what != "images" and len(set(names)) < len(names):
+                twice = next(n for n in names if names.count(n) > 1)
+                raise SettingsError(f"{what}: {twice!r} is there twice")
+        unique(list(self.images))
+        if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
+            raise SettingsError(f"target label: image {lost[0].name} has no label")
+        return self
+
+    def to_dict(self) -> JsonObject:
+        """As JSON types, for another process.
+
+        Raises
+        ------
+        SettingsError
+            If something in it is a Python object.
+        """
+        parts = {what: [p.to_dict() for p in getattr(self, what)] for what in _PARTS}
+        names = [n for n in self.__dataclass_fields__ if n not in _PARTS]
+        return {**parts, **{n: getattr(self, n) for n in names}}
+
+    @classmethod
+    def from_dict(cls, data: JsonObject) -> Self:
+        """Read what `to_dict` gave, through JSON or not."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
+        }
+        for what, kind in _PARTS.items():
+            values[what] = tuple(kind(**part) for part in data[what])
+        values["baselines"] = tuple(tuple(b) for b in data["baselines"])
+        return cls(**values)
+
+    def with_images(self, images: Sequence[Item]) -> Self:
+        """The same study of other images."""
+        return replace(self, images=tuple(images))
+
+
+_PARTS: dict[str, Callable[..., Any]] = {
+    "models": ModelSpec,
+    "images": Item,
+    "methods": MethodSpec,
+}
+
+
+def check_criterion(text: str) -> str:
+    """The text of a criterion as records write it."""
+    return str(Criterion.parse(text))
+
+
+def check_baseline(spec: str) -> str:
+    """Try a baseline on a flat picture; inpaint, which needs scikit-image, by name only."""
+    import numpy as np
+
+    if spec.partition(":")[0] != "inpaint":
+        tiny = Preprocess(size=8, mean=(0.5,) * 3, std=(0.25,) * 3)
+        make_baseline(spec, np.zeros((3, 8, 8), np.float32), tiny)
+    return spec

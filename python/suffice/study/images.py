@@ -1,0 +1,251 @@
+"""Where the images of a study come from: folders, class folders, CSV, .npz, Python objects."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import ImageError, SettingsError
+from suffice.models.images import Photo, load_image
+from suffice.models.labels import read_labels
+from suffice.types import JsonObject
+
+SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm")
+)
+KINDS = ("folder", "imagefolder", "csv", "npz")
+_PATH_COLUMNS = ("path", "image", "file", "filename", "file_name")
+_LABEL_COLUMNS = ("label", "class", "target", "class_index")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """One image of a study.
+
+    Attributes
+    ----------
+    name : str
+        Unique in the study.
+    source : path, array, PIL image or Photo
+        With ``row`` the path of an ``.npz``.
+    label : int or None
+        Its class.
+    row : int or None
+        Which of the images of an ``.npz``.
+    """
+
+    name: str
+    source: Any
+    label: int | None = None
+    row: int | None = None
+
+    def load(self) -> Any:
+        """What `suffice.explain_stream` takes: a path, or an array."""
+        if self.row is None:
+            return self.source
+        return _npz_images(str(self.source))[self.row]
+
+    def sha256(self) -> str:
+        """The digest that its record has.
+
+        Raises
+        ------
+        ImageError
+            If it can't be read.
+        """
+        if self.row is None and isinstance(self.source, (str, Path)):
+            try:
+                with Path(self.source).open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise ImageError(f"{self.source} can't be read: {error.strerror}") from None
+        image = self.load()
+        if isinstance(image, np.ndarray) and image.dtype == np.float32 and image.ndim == 3:
+            return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
+        return (image if isinstance(image, Photo) else load_image(image)).sha256
+
+    def to_dict(self) -> JsonObject:
+        """As JSON types, for another process.
+
+        Raises
+        ------
+        SettingsError
+            If the image lives in this process only.
+        """
+        if not isinstance(self.source, (str, Path)):
+            raise SettingsError(
+                f"image {self.name} is a Python object, which stays in this process: run with "
+                "workers=0, or save the images and name their files"
+            )
+        return {
+            "name": self.name,
+            "source": str(self.source),
+            "label": self.label,
+            "row": self.row,
+        }
+
+
+def from_folder(path: Path) -> list[Item]:
+    """All images below a folder, sorted; no labels."""
+    found = sorted(
+        p for p in _folder(path).rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
+    )
+    return [Item(p.relative_to(path).as_posix(), str(p)) for p in found]
+
+
+def from_imagefolder(path: Path, classes: Path | None = None) -> list[Item]:
+    """One sub-folder for each class, as torchvision's ImageFolder.
+
+    Parameters
+    ----------
+    path : Path
+    classes : Path, optional
+        A file of the sub-folders' names in the order of the model's classes (`read_labels`);
+        without one class k is the k-th name in alphabetical order.
+    """
+    folders = sorted(p.name for p in _folder(path).iterdir() if p.is_dir())
+    names = folders if classes is None else read_labels(classes)
+    index = {name: k for k, name in enumerate(names)}
+    if unknown := [name for name in folders if name not in index]:
+        raise SettingsError(f"{classes} has no class for the folder {path / unknown[0]}")
+    return [
+        Item(item.name, item.source, index[item.name.partition("/")[0]])
+        for item in from_folder(path)
+        if "/" in item.name
+    ]
+
+
+def from_csv(path: Path) -> list[Item]:
+    """A CSV with columns ``path`` and, if known, ``label`` (class index) and ``name``.
+
+    Paths are relative to the CSV.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            header = {str(name).strip().lower(): name for name in reader.fieldnames or ()}
+            rows = [(reader.line_num, row) for row in reader]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} can't be read: {error}") from None
+    place = next((header[name] for name in _PATH_COLUMNS if name in header), None)
+    label = next((header[name] for name in _LABEL_COLUMNS if name in header), None)
+    if place is None:
+        raise SettingsError(f"{path}: expected a column path, got {', '.join(header) or 'none'}")
+    items = []
+    for number, row in rows:
+        text = (row[label] or "").strip() if label else ""
+        if text and not text.isdigit():
+            raise SettingsError(
+                f"{path}, line {number}: label {text!r} is no class index (0, 1, ...)"
+            )
+        where = (row[place] or "").strip()
+        if not where:
+            raise SettingsError(f"{path}, line {number}: no path")
+        name = (row[header["name"]] or "").strip() if "name" in header else ""
+        items.append(Item(name or where, str(path.parent / where), int(text) if text else None))
+    return items
+
+
+def from_npz(path: Path) -> list[Item]:
+    """An ``.npz`` with ``images``, and ``labels`` and ``names`` if known.
+
+    ``images`` are uint8 ``[N, H, W(, C)]``, or float32 ``[N, C, H, W]`` in model space.
+    """
+    images = _npz_images(str(path))
+    with np.load(path, allow_pickle=False) as file:
+        labels = file["labels"] if "labels" in file.files else None
+        names = file["names"] if "names" in file.files else None
+    for what, array in (("labels", labels), ("names", names)):
+        if array is not None and array.shape != (len(images),):
+            raise SettingsError(
+                f"{path}: {what} should be [{len(images)}] like images, got {list(array.shape)}"
+            )
+    if labels is not None and not np.issubdtype(labels.dtype, np.integer):
+        raise SettingsError(f"{path}: labels should be class indices, got {labels.dtype}")
+    return [
+        Item(
+            f"{path.stem}-{row}" if names is None else str(names[row]),
+            str(path),
+            None if labels is None else int(labels[row]),
+            row,
+        )
+        for row in range(len(images))
+    ]
+
+
+def from_objects(images: Any) -> list[Item]:
+    """Anything to iterate over: images, or pairs of image and label.
+
+    Paths keep their file's name; everything else is ``image-K``.
+    """
+    if isinstance(images, (str, Path)):
+        path = Path(images)
+        return from_folder(path) if path.is_dir() else [Item(path.name, str(path))]
+    return [_from_object(given, k) for k, given in enumerate(cast("Iterable[Any]", images))]
+
+
+def _from_object(given: Any, k: int) -> Item:
+    if isinstance(given, Item):
+        return given
+    label = None
+    if isinstance(given, tuple) and len(given) == 2:
+        given, label = given
+        if label is not None and not isinstance(label, (int, np.integer)):
+            raise SettingsError(f"image {k}: label {label!r} is no class index")
+    path = isinstance(given, (str, Path))
+    return Item(
+        Path(given).name if path else f"image-{k}",
+        str(given) if path else given,
+        None if label is None else int(label),
+    )
+
+
+def unique(items: list[Item]) -> list[Item]:
+    """Check that names are unique.
+
+    Raises
+    ------
+    SettingsError
+        If two images have one name.
+    """
+    seen: dict[str, Item] = {}
+    for item in items:
+        other = seen.setdefault(item.name, item)
+        if other is not item:
+            raise SettingsError(
+                f"two images are called {item.name}: {other.source} and {item.source}; "
+                "rename one, or give the sources different prefixes"
+            )
+    return items
+
+
+def _folder(path: Path) -> Path:
+    if not path.is_dir():
+        raise SettingsError(f"{path} is no folder")
+    return path
+
+
+@functools.lru_cache(maxsize=4)
+def _npz_images(path: str) -> npt.NDArray[Any]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            images = file["images"]
+    except KeyError:
+        raise SettingsError(f"{path} has no array images") from None
+    except Exception as error:
+        raise SettingsError(f"{path} is no readable .npz file: {error}") from None
+    photos = images.dtype == np.uint8 and images.ndim in (3, 4)
+    if not photos and not (images.dtype == np.float32 and images.ndim == 4):
+        raise SettingsError(
+            f"{path}: images should be uint8 [N, H, W(, C)] or float32 [N, C, H, W], got "
+            f"{images.dtype} {list(images.shape)}"
+        )
+    return cast("npt.NDArray[Any]", images)

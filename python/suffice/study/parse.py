@@ -1,0 +1,289 @@
+"""From a TOML file to a `Design`; every message names the file and the line."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from suffice.errors import SettingsError, SufficeError
+from suffice.models.preprocess import Preprocess
+from suffice.models.tokens import PREFIX as TOKENS
+from suffice.study import images as sources
+from suffice.study._lines import Lines, Place, read
+from suffice.study.design import (
+    MODEL_OPTIONS,
+    PREPROCESS_OPTIONS,
+    Design,
+    MethodSpec,
+    ModelSpec,
+    check_baseline,
+    check_criterion,
+)
+from suffice.study.images import Item
+
+T = TypeVar("T")
+
+_TOP = ("study", "models", "images", "methods")
+_STUDY = (
+    *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
+    *("contrastive", "responsibility", "attempts", "analyses"),
+)
+_MODEL = ("name", "source", "architecture", "preprocess", *MODEL_OPTIONS, *PREPROCESS_OPTIONS)
+_IMAGES = (*sources.KINDS, "classes", "prefix", "limit")
+_METHOD = ("name", "method", "settings", "prune", "count", "budget")
+_NAMED = ("timm:", "torchvision:", "hf:")
+
+
+def read_design(path: str | Path) -> Design:
+    """Read and check a design file (docs/studies.md).
+
+    Paths in it are relative to its folder.
+
+    Raises
+    ------
+    SettingsError
+        If the file is no TOML, a key or value is not what was expected, or an image source can't
+        be read. The message names the file and the line.
+    """
+    file = Path(path)
+    text = read(file)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: no valid TOML: {error}") from None
+    return _Reader(data, Lines(text, str(file)), file.parent).design(text, file.stem)
+
+
+class _Reader:
+    """One design being read."""
+
+    def __init__(self, data: dict[str, Any], lines: Lines, folder: Path) -> None:
+        self.data, self.lines, self.folder = data, lines, folder
+
+    def design(self, text: str, name: str) -> Design:
+        self.known(self.data, (), _TOP)
+        study = self.data.get("study", {})
+        if not isinstance(study, dict):
+            self.lines.fail(("study",), "study should be a table: [study]")
+        self.known(study, ("study",), _STUDY)
+        models = tuple(self.each("models", self.model))
+        self.twice("models", [m.name for m in models])
+        methods = tuple(self.each("methods", self.method))
+        self.twice("methods", [m.name for m in methods])
+        images = tuple(i for part in self.each("images", self.images) for i in part)
+        values = {key: self.study_value(key, study[key]) for key in study}
+        return self.within(
+            ("study",),
+            lambda: Design(
+                models, images, methods, **{"name": name, **values}, text=text
+            ).checked(),
+        )
+
+    # -- pieces ---------------------------------------------------------------------------------
+
+    def model(self, entry: dict[str, Any], at: Place) -> ModelSpec:
+        self.known(entry, at, _MODEL)
+        source = self.text(entry, at, "source")
+        tokens = TOKENS if source.startswith(TOKENS) else ""
+        source = source.removeprefix(TOKENS)
+        path = self.folder / source
+        if not source.startswith(_NAMED) and source != "demo":
+            if not path.is_file():
+                self.lines.fail(
+                    (*at, "source"),
+                    f"model {str(path)!r} is no file; expected an .onnx file, "
+                    f"{', '.join(n + 'NAME' for n in _NAMED)} or demo, or tokens: before one of them",
+                )
+            source = str(path)
+        options = {key: entry[key] for key in MODEL_OPTIONS if key in entry}
+        if "labels" in options:
+            options["labels"] = str(self.folder / self.text(entry, at, "labels"))
+        preprocess = self.preprocess(entry, at, Path(source).name)
+        if preprocess is not None:
+            options["preprocess"] = preprocess
+        name = self.text(entry, at, "name", Path(source).stem)
+        return ModelSpec(name, tokens + source, self.text(entry, at, "architecture", name), options)
+
+    def preprocess(self, entry: dict[str, Any], at: Place, model: str) -> dict[str, Any] | None:
+        given = {key: entry[key] for key in PREPROCESS_OPTIONS if key in entry}
+        stated = entry.get("preprocess")
+        if stated is not None and given:
+            key = next(iter(given))
+            self.lines.fail((*at, key), f"preprocess and {key} exclude each other; give one")
+        if isinstance(stated, str):
+            file = self.folder / stated
+            return self.within(
+                (*at, "preprocess"), lambda: Preprocess.from_json(file, model).to_dict()
+            )
+        place = (*at, "preprocess") if stated is not None else at
+        if stated is not None and not isinstance(stated, dict):
+            self.lines.fail(place, "preprocess should be a JSON file or a table")
+        fields = stated or given
+        if not fields:
+            return None
+        for key in ("size", "mean", "std"):
+            if key not in fields:
+                first = place if stated is not None else (*at, next(iter(given)))
+                self.lines.fail(first, f"the preprocessing lacks {key}")
+        return self.within(place, lambda: Preprocess.from_dict(fields).to_dict())
+
+    def method(self, entry: dict[str, Any], at: Place) -> MethodSpec:
+        self.known(entry, at, _METHOD)
+        method = self.text(entry, at, "method", self.text(entry, at, "name", "minimal"))
+        settings = entry.get("settings", {})
+        if not isinstance(settings, dict):
+            self.lines.fail((*at, "settings"), "settings should be a table")
+        settings = dict(settings)
+        ranking = settings.get("ranking")
+        if isinstance(ranking, str) and (self.folder / ranking).exists():
+            settings["ranking"] = str(self.folder / ranking)
+        for key in ("count", "budget"):
+            if key in entry:
+                self.whole((*at, key), entry[key], 1)
+        if not isinstance(entry.get("prune", False), bool):
+            self.lines.fail((*at, "prune"), "prune should be true or false")
+        spec = MethodSpec(
+            self.text(entry, at, "name", method),
+            method,
+            settings,
+            entry.get("prune", False),
+            entry.get("count"),
+            entry.get("budget"),
+        )
+        bad = next((k for k in settings if k in self.words(spec.check)), None)
+        place = (*at, "settings", bad) if bad else (*at, "settings" if settings else "method")
+        self.within(place, spec.check)
+        return spec
+
+    @staticmethod
+    def words(check: Callable[[], None]) -> str:
+        """The message of a failing check, to find the setting it is about."""
+        try:
+            check()
+        except SufficeError as error:
+            return str(error)
+        return ""
+
+    def images(self, entry: dict[str, Any], at: Place) -> list[Item]:
+        self.known(entry, at, _IMAGES)
+        kinds = [kind for kind in sources.KINDS if kind in entry]
+        if len(kinds) != 1:
+            self.lines.fail(at, f"images need one of {', '.join(sources.KINDS)}, got {kinds}")
+        kind = kinds[0]
+        path = self.folder / self.text(entry, at, kind)
+        if "classes" in entry and kind != "imagefolder":
+            self.lines.fail((*at, "classes"), "classes is for imagefolder")
+        classes = self.folder / self.text(entry, at, "classes") if "classes" in entry else None
+        readers: dict[str, Callable[[], list[Item]]] = {
+            "folder": lambda: sources.from_folder(path),
+            "imagefolder": lambda: sources.from_imagefolder(path, classes),
+            "csv": lambda: sources.from_csv(path),
+            "npz": lambda: sources.from_npz(path),
+        }
+        items = self.within((*at, kind), readers[kind])
+        if not items:
+            self.lines.fail((*at, kind), f"{path} has no images")
+        if "limit" in entry:
+            items = items[: self.whole((*at, "limit"), entry["limit"], 1)]
+        prefix = self.text(entry, at, "prefix", "")
+        return [Item(prefix + i.name, i.source, i.label, i.row) for i in items]
+
+    def study_value(self, key: str, value: Any) -> Any:
+        place: Place = ("study", key)
+        if key in ("criteria", "analyses"):
+            check = check_criterion if key == "criteria" else str
+            return tuple(
+                self.within(place, lambda v=v: check(v), v)  # type: ignore[misc]
+                for v in self.texts(place, value)
+            )
+        if key == "baselines":
+            if not isinstance(value, list):
+                value = [value]
+            return tuple(
+                tuple(self.baseline(place, b) for b in self.texts(place, v)) for v in value
+            )
+        if key in ("seeds", "grains"):
+            values = value if isinstance(value, list) else [value]
+            return tuple(self.whole(place, v, 0 if key == "seeds" else 1) for v in values)
+        if key in ("count", "budget", "attempts"):
+            return self.whole(place, value, 1)
+        if key == "target":
+            if value not in ("top1", "label"):
+                self.whole(place, value, 0, "top1, label or ")
+        elif key == "overlap":
+            if not isinstance(value, (int, float)) or not 0 <= value < 1:
+                self.lines.fail(place, f"overlap should be from 0 to below 1, got {value!r}")
+        elif key == "contrastive":
+            if not isinstance(value, bool):
+                self.lines.fail(place, f"contrastive should be true or false, got {value!r}")
+        elif key == "responsibility" and value not in ("none", "ranks", "float32"):
+            self.lines.fail(place, f"responsibility: use none, ranks or float32, got {value!r}")
+        elif key == "name" and not isinstance(value, str):
+            self.lines.fail(place, f"name should be text, got {value!r}")
+        return value
+
+    def baseline(self, place: Place, spec: str) -> str:
+        file = self.folder / spec
+        if file.is_file():
+            spec = str(file)
+        return self.within(place, lambda: check_baseline(spec), spec)
+
+    # -- checks ---------------------------------------------------------------------------------
+
+    def each(self, key: str, make: Callable[[dict[str, Any], Place], Any]) -> list[Any]:
+        entries = self.data.get(key)
+        if entries is None and key == "methods":
+            entries = [{}]
+        if not isinstance(entries, list) or not entries:
+            self.lines.fail((key,), f"a study needs [[{key}]]")
+        for k, entry in enumerate(entries):
+            if not isinstance(entry, dict):
+                self.lines.fail((key, k), f"{key} should be tables: [[{key}]]")
+        return [make(entry, (key, k)) for k, entry in enumerate(entries)]
+
+    def known(self, table: dict[str, Any], at: Place, keys: Sequence[str]) -> None:
+        for key in table:
+            if key not in keys:
+                where = f"[{at[0]}]" if at else "a design"
+                self.lines.fail((*at, key), f"{where} has no {key!r}; it has {', '.join(keys)}")
+
+    def text(self, entry: dict[str, Any], at: Place, key: str, default: str | None = None) -> str:
+        value = entry.get(key, default)
+        if value is None:
+            self.lines.fail(at, f"{at[0]} need {key}")
+        if not isinstance(value, str) or (not value and key != "prefix"):
+            self.lines.fail((*at, key), f"{key} should be text, got {value!r}")
+        return value
+
+    def texts(self, place: Place, value: Any) -> list[str]:
+        values = value if isinstance(value, list) else [value]
+        for v in values:
+            if not isinstance(v, str):
+                self.lines.fail(place, f"{place[-1]} should be texts, got {v!r}")
+        return cast("list[str]", values)
+
+    def whole(self, place: Place, value: Any, least: int, before: str = "") -> int:
+        if type(value) is not int or value < least:
+            self.lines.fail(
+                place,
+                f"{place[-1]} should be {before}a whole number of at least {least}, got {value!r}",
+            )
+        return value
+
+    def twice(self, key: str, names: Iterable[str]) -> None:
+        seen: dict[str, int] = {}
+        for k, name in enumerate(names):
+            if name in seen:
+                self.lines.fail(
+                    (key, k, "name"), f"{key}: {name!r} is there twice; give each a name"
+                )
+            seen[name] = k
+
+    def within(self, place: Place, make: Callable[[], T], value: object = None) -> T:
+        """Call, with the line put before the message of an error."""
+        try:
+            return make()
+        except SufficeError as error:
+            self.lines.fail(place, str(error), value)

@@ -1,0 +1,220 @@
+"""Results of a study: the table, the masks, and what they are exported to."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from suffice.errors import InputError, MissingDependencyError
+from suffice.explanation import Explanation
+from suffice.study import export
+from suffice.study.blobs import decode, explanation_from
+from suffice.study.store import Store
+from suffice.types import JsonObject
+
+COLUMNS = (
+    *("model", "architecture", "image", "image_sha256", "label", "method", "criterion"),
+    *("baseline", "grain", "seed", "status", "certified", "target", "correct", "correct_top5"),
+    *("confidence", "entropy", "lead", "pixels", "area", "sets", "set_confidence"),
+    *("evaluations", "seconds", "irreducible_at", "reason", "error", "key"),
+)
+INTEGERS = (
+    *("label", "grain", "seed", "target", "pixels", "sets", "evaluations", "irreducible_at"),
+)
+BOOLEANS = ("certified", "correct", "correct_top5")
+FLOATS = ("confidence", "entropy", "lead", "area", "set_confidence", "seconds")
+NOT_NULL = ("grain", "seed", "certified")
+
+
+class StudyResult:
+    """What a store holds: one row for each explanation, and the masks.
+
+    Parameters
+    ----------
+    store : path
+        The file of the store. It is only read, also while a run goes on.
+    keys : collection of str, optional
+        The jobs it is about; all of the store by default.
+
+    Raises
+    ------
+    StoreError
+        If there is no such store.
+    """
+
+    def __init__(self, store: str | Path, keys: Collection[str] | None = None) -> None:
+        self.path = Path(store)
+        self._keys = None if keys is None else frozenset(keys)
+        with Store(self.path, "read"):
+            pass
+
+    @classmethod
+    def load(cls, store: str | Path) -> Self:
+        """The results of a store."""
+        return cls(store)
+
+    def __len__(self) -> int:
+        return len(self.rows())
+
+    def __repr__(self) -> str:
+        return f"StudyResult({str(self.path)!r})"
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Jobs of the store by model and state (``open``, ``leased``, ``done``, ``failed``)."""
+        with Store(self.path, "read") as store:
+            return store.counts()
+
+    def states(self) -> dict[str, dict[str, int]]:
+        """As `counts`, of the jobs that this result is about."""
+        with Store(self.path, "read") as store:
+            return store.counts(self._keys)
+
+    @property
+    def failures(self) -> list[tuple[str, str]]:
+        """Model, method and image of what failed, and why."""
+        with Store(self.path, "read") as store:
+            return store.failures(self._keys)
+
+    @property
+    def analyses(self) -> list[str]:
+        """What the design wants the report to show."""
+        with Store(self.path, "read") as store:
+            return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
+
+    def rows(self) -> list[JsonObject]:
+        """The table as dicts with `COLUMNS`; what is not known is None.
+
+        Finished and failed jobs are in it, in the order of the design.
+        """
+        with Store(self.path, "read") as store:
+            found = store.rows()
+        wanted = self._keys
+        return [_row(row) for row in found if wanted is None or row["key"] in wanted]
+
+    def to_pandas(self) -> Any:
+        """The table as a pandas DataFrame.
+
+        Integers that may be missing are ``Int64``, truth values ``boolean``, and the rest floats
+        and text; docs/studies.md says what each column means.
+
+        Raises
+        ------
+        MissingDependencyError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependencyError(
+                "to_pandas needs pandas: pip install suffice[study]"
+            ) from None
+        rows = self.rows()
+        columns: dict[str, Any] = {}
+        for name in COLUMNS:
+            values = [row[name] for row in rows]
+            if name in NOT_NULL:
+                columns[name] = pd.array(values, dtype=bool if name in BOOLEANS else "int64")
+            elif name in INTEGERS or name in BOOLEANS:
+                columns[name] = pd.array(
+                    [pd.NA if v is None else v for v in values],
+                    dtype="Int64" if name in INTEGERS else "boolean",
+                )
+            elif name in FLOATS:
+                columns[name] = np.array([math.nan if v is None else v for v in values], float)
+            else:
+                columns[name] = pd.array(values, dtype=object)
+        return pd.DataFrame(columns, columns=list(COLUMNS))
+
+    def masks(self, rows: Any = None) -> npt.NDArray[np.bool_]:
+        """The best sets of rows.
+
+        Parameters
+        ----------
+        rows : DataFrame with a column ``key``, sequence of keys, or None
+            None: all rows.
+
+        Returns
+        -------
+        bool [n, H, W]
+            All false where a row has no set.
+
+        Raises
+        ------
+        InputError
+            If the images of the rows have different sizes; take the models one by one.
+        """
+        keys = self._keys_of(rows)
+        found: dict[int, npt.NDArray[np.bool_]] = {}
+        shapes = set()
+        with Store(self.path, "read") as store:
+            for at, key in enumerate(keys):
+                blobs = store.blobs(key, "set:0")
+                if blobs:
+                    found[at] = cast("npt.NDArray[np.bool_]", decode(blobs[0]))
+                    shapes.add(found[at].shape)
+                elif (shape := store.shape(key)) is not None:
+                    shapes.add(shape)
+        if len(shapes) > 1:
+            raise InputError(
+                f"the masks have several sizes: {sorted(shapes)}; take the models one by one"
+            )
+        masks = np.zeros((len(keys), *(shapes.pop() if shapes else (0, 0))), np.bool_)
+        for at, mask in found.items():
+            masks[at] = mask
+        return masks
+
+    def explanations(self, rows: Any = None) -> Iterator[Explanation]:
+        """The explanations of rows, one after the other; failed rows have none.
+
+        Responsibility kept as ranks comes back as their numbers.
+        """
+        with Store(self.path, "read") as store:
+            for key in self._keys_of(rows):
+                if store.shape(key) is not None:
+                    yield explanation_from(store.record(key), store.blobs(key))
+
+    def _keys_of(self, rows: Any) -> Sequence[str]:
+        if rows is None:
+            return [row["key"] for row in self.rows()]
+        return list(rows["key"] if hasattr(rows, "columns") else rows)
+
+    def export(self, path: str | Path, kind: str | None = None) -> Path:
+        """Write the table or the masks to a file.
+
+        Parameters
+        ----------
+        path : path
+        kind : {"csv", "parquet", "coco"}, optional
+            By default what the suffix says; ``.json`` is COCO.
+
+        Raises
+        ------
+        InputError
+            If the kind is unknown.
+        MissingDependencyError
+            If Parquet is asked for and pyarrow is not installed.
+        """
+        return export.write(self, Path(path), kind)
+
+
+def _row(row: JsonObject) -> JsonObject:
+    """One row of the store as the table has it."""
+    failed = row["state"] == "failed"
+    top5 = json.loads(row["top5"] or "[]")
+    known = row["label"] is not None and not failed and not row["multilabel"]
+    made = {
+        **row,
+        "status": "failed" if failed else row["status"],
+        "certified": bool(row["certified"]),
+        "correct": row["top1"] == row["label"] if known else None,
+        "correct_top5": row["label"] in top5 if known else None,
+        "error": row["error"] if failed else None,
+    }
+    return {name: made[name] for name in COLUMNS}
