@@ -31,6 +31,7 @@ import corpus
 import suffice
 from common import ROOT, ZOO, model_file, spread, write
 from suffice import comparators, metrics
+from suffice.models.images import load_image
 
 STORE = ROOT / "benchmarks" / "cache" / "all_methods.jsonl"
 MODELS = ("efficientnet_lite0", "squeezenet1.1")
@@ -67,7 +68,7 @@ def pictures(part: str, count: int) -> list[Picture]:
     p = corpus.preprocess(CIFAR_MODEL)
     clf, found = classifier(CIFAR_MODEL), []
     for k in picked:
-        x = p.apply(photos[k])[0]
+        x = p.apply(load_image(photos[k]))[0]
         if int(np.argmax(clf(x[None])[0])) == int(labels[k]):
             found.append(Picture(part, CIFAR_MODEL, f"test {k}", x))
         if len(found) == count:

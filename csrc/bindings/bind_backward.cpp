@@ -15,8 +15,8 @@ BackwardSearch start(const Array<std::uint64_t>& mask, py::ssize_t n_pixels, py:
 }
 
 Array<std::uint64_t> ask(const BackwardSearch& search) {
-  auto masks = make_array<std::uint64_t>(
-      {to_ssize(search.prepare_round()), to_ssize(search.n_words())});
+  auto masks =
+      make_array<std::uint64_t>({to_ssize(search.prepare_round()), to_ssize(search.n_words())});
   const auto to = out(masks);
   // Safe here and below: the spans' owners are held by this frame, and no Python object is touched
   // until `release` ends.
