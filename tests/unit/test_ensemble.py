@@ -79,6 +79,25 @@ def test_members_that_do_not_fit_are_refused(other, message):
         suffice.Ensemble([linear(1), other])
 
 
+def test_members_that_drop_tokens_share_the_keep_channel():
+    def classify(batch: np.ndarray) -> np.ndarray:
+        return batch[:, :3].mean(axis=(2, 3)) * batch[:, 3:].sum(axis=(2, 3))
+
+    def member(mean: float, std: float, keep: bool = True) -> CallableClassifier:
+        made = CallableClassifier(classify, (4, 5, 6))
+        made.preprocess, made.keep_channel = preprocess(mean, std), keep
+        return made
+
+    with pytest.raises(ModelError, match="dropping of tokens"):
+        suffice.Ensemble([member(0.5, 0.25, keep=False), member(0.5, 0.25)])
+    ensemble = suffice.Ensemble([member(0.5, 0.25), member(0.0, 1.0)])
+    assert ensemble.keep_channel
+    x = np.concatenate([X, np.ones_like(X[:, :1])], axis=1)
+    seen = x * np.float32([0.25, 1, 1, 1])[:, None, None]
+    seen += np.float32([0.5, 0, 0, 0])[:, None, None]
+    np.testing.assert_allclose(ensemble(x), (classify(x) + classify(seen)) / 2, atol=1e-5)
+
+
 def test_other_geometry_is_refused():
     one = preprocess(0.5, 0.25)
     two = suffice.Preprocess(

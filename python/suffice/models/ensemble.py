@@ -29,10 +29,11 @@ class Ensemble:
     the ensemble's own ``output`` is ``logits``. Of ``multilabel`` members, which can't be mixed with
     others, it is the mean of the logits. The mean is taken in float64, in the order of the members.
 
-    The members take the same photos. Where their `Preprocess` differ only in ``mean`` and
-    ``std``, the ensemble has the first one's, and the input of another member is renormalised:
-    ``x_m = x * (std / std_m) + (mean - mean_m) / std_m`` per channel, in float64 and then rounded
-    to float32, so that it may differ in the last bits from what its own preprocessing makes.
+    The members take the same photos, and all or none of them drop tokens (`suffice.drop_tokens`).
+    Where their `Preprocess` differ only in ``mean`` and ``std``, the ensemble has the first one's,
+    and the input of another member is renormalised: ``x_m = x * (std / std_m) + (mean - mean_m) /
+    std_m`` per channel, in float64 and then rounded to float32, so that it may differ in the last
+    bits from what its own preprocessing makes.
 
     It gives gradients, of its own value, where all members are `TorchClassifier` on one device; its
     ``gradient`` and ``scores_and_gradient`` are then those of `TorchClassifier`.
@@ -49,7 +50,8 @@ class Ensemble:
     Raises
     ------
     ModelError
-        If members differ in input shape, number of classes or preprocessing, or only some are multilabel.
+        If members differ in input shape, number of classes or preprocessing, or only some are
+        multilabel or drop tokens.
     SettingsError
         If there are no members.
 
@@ -78,6 +80,7 @@ class Ensemble:
         self.input_shape, self.n_classes = first.input_shape, first.n_classes
         self.output: OutputKind = "multilabel" if first.output == "multilabel" else "logits"
         self.preprocess: Preprocess | None = first.preprocess
+        self.keep_channel = _keeps(first)
         self._maps = [_renormalisation(first, member) for member in self.members]
         self.name = name or " + ".join(m.name for m in self.members)
         self.fingerprint = _fingerprint(self.members)
@@ -150,6 +153,7 @@ def _check_alike(first: Classifier, other: Classifier) -> None:
     for what, one, two in (
         ("input shape [C, H, W]", list(first.input_shape), list(other.input_shape)),
         ("number of classes", first.n_classes, other.n_classes),
+        ("dropping of tokens", _keeps(first), _keeps(other)),
         ("output", first.output, other.output if kinds[0] != kinds[1] else first.output),
     ):
         if one != two:
@@ -178,11 +182,20 @@ def _renormalisation(first: Classifier, member: Classifier) -> Renormalisation |
             f"{first.name} and {member.name} preprocess differently ({shown}): members of an "
             "ensemble may differ in mean and std only; give them the same preprocess="
         )
+    kept = int(_keeps(first))  # the keep channel is no colour
+    colours = first.input_shape[0] - kept
     mean, std, own_mean, own_std = (
-        np.broadcast_to(np.asarray(v, np.float64), (first.input_shape[0],))[:, None, None]
+        np.broadcast_to(np.asarray(v, np.float64), (colours,))
         for v in (one.mean, one.std, two.mean, two.std)
     )
-    return std / own_std, (mean - own_mean) / own_std
+    scale = np.concatenate([std / own_std, np.ones(kept)])
+    offset = np.concatenate([(mean - own_mean) / own_std, np.zeros(kept)])
+    return scale[:, None, None], offset[:, None, None]
+
+
+def _keeps(classifier: Classifier) -> bool:
+    """Whether its last input channel says which pixels are kept."""
+    return bool(getattr(classifier, "keep_channel", False))
 
 
 def _fingerprint(members: list[Classifier]) -> str:
