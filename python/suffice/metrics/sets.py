@@ -171,6 +171,10 @@ def components(mask: MaskLike, *, neighbours: int = 4) -> Components:
     neighbours : {4, 8}
         Whether pixels that share a side hang together, or those that share a corner too.
 
+    Returns
+    -------
+    Components
+
     Raises
     ------
     InputError
@@ -261,6 +265,10 @@ def area_ratio(mask: MaskLike) -> float:
     Parameters
     ----------
     mask : bool [H, W] or Explanation
+
+    Returns
+    -------
+    float
 
     Raises
     ------

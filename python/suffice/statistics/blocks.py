@@ -181,6 +181,10 @@ def wilcoxon_pairs(
     ------
     InputError
         If it is no matrix of at least two columns, or a value is infinite.
+
+    Source
+    ------
+    Wilcoxon: Individual comparisons by ranking methods (1945).
     """
     matrix = _matrix(blocks)
     k = matrix.shape[1]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from suffice.errors import InputError, MissingDependencyError
+from suffice.errors import InputError
 from suffice.statistics.blocks import friedman, nemenyi, wilcoxon_pairs
 from suffice.statistics.detector import auroc, compare_auroc
-from suffice.statistics.frame import Sizes, sizes_of
+from suffice.statistics.frame import Sizes, import_pandas, sizes_of
 from suffice.statistics.groups import dunn, kruskal_wallis
 from suffice.statistics.mixed import mixed_model
 from suffice.statistics.overlaps import Overlap, overlap_tests
@@ -80,26 +80,21 @@ class Comparison:
         MissingDependencyError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingDependencyError(
-                "tables need pandas; install it with: pip install 'suffice[study]'"
-            ) from None
+        frame = import_pandas("tables").DataFrame
         tables: dict[str, pd.DataFrame] = {}
         tests = []
         for name, value in self.analyses.items():
             if isinstance(value, list):
-                tables[name] = pd.DataFrame(value)
+                tables[name] = frame(value)
             elif hasattr(value, "rows"):
-                tables[name] = pd.DataFrame(value.rows())
+                tables[name] = frame(value.rows())
             elif isinstance(value, Overlap):
                 for key in ("dice", "hausdorff", "n"):
                     square = getattr(value, key)
-                    tables[f"overlap_{key}"] = pd.DataFrame(square, value.names, value.names)
+                    tables[f"overlap_{key}"] = frame(square, value.names, value.names)
             for label, test in _tests_in(name, value):
                 tests.append({"analysis": label, **test, "notes": "; ".join(test["notes"])})
-        tables["tests"] = pd.DataFrame(tests)
+        tables["tests"] = frame(tests)
         return tables
 
 

@@ -33,6 +33,10 @@ def bonferroni(p: npt.ArrayLike, *, log: bool = False) -> Floats:
     InputError
         If they are no probabilities.
 
+    Source
+    ------
+    Dunn: Multiple comparisons among means (1961).
+
     Examples
     --------
     >>> bonferroni([0.01, 0.04]).round(3).tolist()

@@ -126,6 +126,11 @@ def compare_auroc(
     ------
     InputError
         As of `auroc`.
+
+    Source
+    ------
+    DeLong, DeLong, Clarke-Pearson: Comparing the areas under two or more correlated receiver operating
+    characteristic curves (1988); with clusters Obuchowski (1997), as of `auroc`.
     """
     first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if first.shape != second.shape:

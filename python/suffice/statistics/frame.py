@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import InputError
+from suffice.errors import InputError, MissingDependencyError
 from suffice.statistics.results import Floats
 
 Columns = dict[str, npt.NDArray[Any]]
@@ -299,3 +299,29 @@ def _number(value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         return float("nan")
+
+
+def import_pandas(what: str) -> Any:
+    """Pandas, or an error that says what needs it and how to get it.
+
+    Parameters
+    ----------
+    what : str
+        The start of the message, such as ``"tables"``.
+
+    Returns
+    -------
+    module
+
+    Raises
+    ------
+    MissingDependencyError
+        If pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise MissingDependencyError(
+            f"{what}: install pandas by pip install suffice[study]"
+        ) from None
+    return pd

@@ -40,6 +40,20 @@ class Multiplicity:
 def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     """Spearman's correlation: Pearson's of mean ranks; NaN where one is constant.
 
+    Parameters
+    ----------
+    x, y : float [n]
+        None NaN.
+
+    Returns
+    -------
+    float
+        From -1 to 1.
+
+    Source
+    ------
+    Spearman: The proof and measurement of association between two things (1904).
+
     Examples
     --------
     >>> spearman([1, 2, 3], [10, 30, 20])
@@ -76,6 +90,11 @@ def rank_permutation(
     ------
     InputError
         If lengths differ, are below three, or there are NaN.
+
+    Source
+    ------
+    Spearman: The proof and measurement of association between two things (1904); Phipson, Smyth:
+    Permutation p-values should never be zero (2010).
     """
     from scipy.stats import rankdata
 

@@ -123,6 +123,11 @@ def blocked_permutation(
     ------
     InputError
         As of `friedman`.
+
+    Source
+    ------
+    Pitman: Significance tests which may be applied to samples from any populations, III (1938);
+    Phipson, Smyth: Permutation p-values should never be zero (2010).
     """
     complete, dropped = complete_blocks(blocks)
     centred = complete - complete.mean(axis=1, keepdims=True)
@@ -176,6 +181,11 @@ def stratified_permutation(
     ------
     InputError
         If lengths differ, or no stratum has both flags.
+
+    Source
+    ------
+    Good: Permutation, parametric and bootstrap tests of hypotheses (2005), on blocked designs; Phipson,
+    Smyth: Permutation p-values should never be zero (2010).
     """
     y, f = np.asarray(values, np.float64), np.asarray(flags, np.bool_)
     names = np.asarray(strata)

@@ -72,6 +72,11 @@ def by_group(
 def seed_spread(sizes: Sizes) -> list[Row]:
     """How much sizes differ between seeds, by model; empty for one seed.
 
+    Parameters
+    ----------
+    sizes : Sizes
+        Of `sizes_of`.
+
     Returns
     -------
     list of dict

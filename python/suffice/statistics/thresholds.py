@@ -117,6 +117,11 @@ def correctness_curve(
     ------
     InputError
         If shapes disagree.
+
+    Source
+    ------
+    Carter, Jain, Mueller, Gifford: Overinterpretation (2021); Chockler, Kelly, Kroening: I am big, you
+    are little.
     """
     at, values = _checked(thresholds, sizes)
     right = np.asarray(correct, np.float64)

@@ -11,8 +11,9 @@ from typing import Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import InputError, MissingDependencyError
+from suffice.errors import InputError
 from suffice.explanation import Explanation
+from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
 from suffice.study.store import Store
@@ -109,12 +110,7 @@ class StudyResult:
         MissingDependencyError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ImportError:
-            raise MissingDependencyError(
-                "to_pandas needs pandas: pip install suffice[study]"
-            ) from None
+        pd = import_pandas("to_pandas")
         rows = self.rows()
         columns: dict[str, Any] = {}
         for name in COLUMNS:

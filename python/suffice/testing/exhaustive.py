@@ -89,6 +89,10 @@ def exhaustive_search(judge: Judge, criterion: Criterion | None = None) -> Exhau
     criterion : Criterion or None
         None: the judge's own.
 
+    Returns
+    -------
+    Exhaustive
+
     Raises
     ------
     InputError
