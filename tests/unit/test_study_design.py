@@ -54,6 +54,41 @@ def test_a_design_travels_as_json(design: Path) -> None:
     assert again.with_images(()) == made.with_images(())
 
 
+def test_models_and_methods_may_see_a_part(design: Path) -> None:
+    text = design.read_text().replace('name = "hard"', 'name = "hard"\nlimit = 3')
+    design.write_text(f"""{text}
+[[methods]]
+name = "slow"
+method = "rex"
+models = ["soft"]
+limit = 2
+criteria = ["margin:1"]
+seeds = [5, 6]
+""")
+    made = read_design(design)
+    assert Design.from_dict(json.loads(json.dumps(made.to_dict()))).methods == made.methods
+    asked = {}
+    for job in Study.from_toml(design).prepare().jobs:
+        asked.setdefault((job.model, job.method), []).append(job.image)
+        if job.method == "slow":
+            assert job.criterion == "margin:1"
+            assert job.seed in (5, 6)
+    names = [f"class{k}/{k}.png" for k in range(4)]
+    assert (
+        asked
+        == {  # two criteria
+            ("soft", "short"): names * 2,
+            ("soft", "slow"): names[:2] * 2,  # two seeds
+            ("hard", "short"): names[:3] * 2,
+        }
+    )
+
+
+def test_methods_of_unknown_models_are_refused() -> None:
+    with pytest.raises(SettingsError, match="'b' is no model of the study; it has a"):
+        Study({"a": model()}, [IMAGE], [MethodSpec("m", "rex", models=("b",))])
+
+
 BROKEN = [
     ('name = "tiny"', 'nmae = "tiny"', "nmae", "has no 'nmae'; it has name"),
     ('"relative:0.9"]', '"relative:1.9"]', "criteria", "relative:1.9"),
@@ -82,6 +117,11 @@ BROKEN = [
     ("{ iterations = 2 }", "{ iteration = 2 }", "settings", "no setting 'iteration'"),
     ("{ iterations = 2 }", "3", "settings", "should be a table"),
     ('method = "rex"', 'method = "rex"\nprune = 1', "prune", "true or false"),
+    ('method = "rex"', 'method = "rex"\ncriteria = ["top2"]', "criteria", "top2"),
+    ('method = "rex"', 'method = "rex"\nseeds = ["a"]', "seeds", "at least 0, got 'a'"),
+    ('method = "rex"', 'method = "rex"\nlimit = 0', "limit", "at least 1, got 0"),
+    ('method = "rex"', 'method = "rex"\nmodels = ["sfot"]', "sfot", "no model of the study"),
+    ('name = "hard"', 'name = "hard"\nlimit = -1', "limit", "at least 1, got -1"),
     ("[study]", "[stduy]", "[stduy]", "has no 'stduy'; it has study"),
     ("seeds = [0]", "seeds = [0, 0]", "[study]", "0 is there twice"),
 ]

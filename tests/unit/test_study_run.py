@@ -109,6 +109,29 @@ def test_what_the_whole_image_says() -> None:
     assert reference["entropy"] == pytest.approx(-(p * np.log(p)).sum())
 
 
+def test_arrays_of_a_method_are_kept(tmp_path: Path) -> None:
+    clf = suffice.as_classifier(quadrants, input_shape=(1, 16, 16), fingerprint="quadrants")
+    study = Study(
+        {"quadrants": clf},
+        [np.pad(photo(2)[:, 7:9, 7:9], ((0, 0), (7, 7), (7, 7)))],
+        {"half": suffice.Sis(keep=0.5)},
+        baselines="constant:-1",
+        grains=1,
+    )
+    kept = next(study.run(tmp_path / "s.db").explanations())
+    (direct,) = suffice.explain(
+        clf,
+        [study.design.images[0].source],
+        method=suffice.Sis(keep=0.5),
+        baseline="constant:-1",
+        grain=1,
+    )
+    assert kept.arrays.keys() == direct.arrays.keys() >= {"order", "values"}
+    for name, array in direct.arrays.items():
+        np.testing.assert_array_equal(kept.arrays[name], array)
+        assert kept.arrays[name].dtype == array.dtype
+
+
 @pytest.mark.skipif(find_spec("captum") is None, reason="captum is not installed")
 def test_a_comparator_is_given_the_model(tmp_path: Path) -> None:
     design = write_study(tmp_path)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +24,11 @@ class Blob:
     Attributes
     ----------
     kind : str
-        ``set:K``, ``extra:NAME`` or ``responsibility``.
+        ``set:K``, ``extra:NAME``, ``array:NAME`` or ``responsibility``.
     encoding : str
-        ``bits``, ``ranks`` or ``float32``.
+        ``bits``, ``ranks``, ``float32`` or ``npy``.
     height, width : int
+        0 for ``npy``, which says its own shape.
     data : bytes
         Deflated (zlib).
     """
@@ -60,9 +62,18 @@ def encode_responsibility(values: Responsibility, keep: Keep) -> Blob:
     return Blob("responsibility", keep, height, width, zlib.compress(data))
 
 
-def decode(blob: Blob) -> npt.NDArray[np.bool_] | Responsibility:
-    """``bool [H, W]`` of a mask; ``float32 [H, W]`` of a map, ranks as their numbers."""
+def encode_array(kind: str, array: npt.NDArray[np.generic]) -> Blob:
+    """Any array of numbers as it is, in NumPy's own format."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return Blob(kind, "npy", 0, 0, zlib.compress(buffer.getvalue()))
+
+
+def decode(blob: Blob) -> npt.NDArray[Any]:
+    """``bool [H, W]`` of a mask; ``float32 [H, W]`` of a map, ranks as their numbers; any array."""
     data = zlib.decompress(blob.data)
+    if blob.encoding == "npy":
+        return cast("npt.NDArray[Any]", np.load(io.BytesIO(data), allow_pickle=False))
     shape = (blob.height, blob.width)
     if blob.encoding == "bits":
         bits = np.unpackbits(np.frombuffer(data, np.uint8), count=shape[0] * shape[1])
@@ -76,6 +87,8 @@ def blobs_of(explanation: Explanation, keep: Keep) -> list[Blob]:
     blobs = [encode_mask(f"set:{k}", mask) for k, mask in enumerate(explanation.masks)]
     for name, mask in (explanation.extra_masks or {}).items():
         blobs.append(encode_mask(f"extra:{name}", mask))
+    for name, array in (explanation.arrays or {}).items():
+        blobs.append(encode_array(f"array:{name}", array))
     if explanation.responsibility is not None and keep != "none":
         blobs.append(encode_responsibility(explanation.responsibility, keep))
     return blobs
@@ -95,7 +108,16 @@ def explanation_from(record: dict[str, object], blobs: list[Blob]) -> Explanatio
         for kind, blob in named.items()
         if kind.startswith("extra:")
     }
+    arrays = {
+        kind.partition(":")[2]: decode(blob)
+        for kind, blob in named.items()
+        if kind.startswith("array:")
+    }
     ranked = named.get("responsibility")
     return Explanation(
-        record, masks, None if ranked is None else decode(ranked).astype(np.float32), extra or None
+        record,
+        masks,
+        None if ranked is None else decode(ranked).astype(np.float32),
+        extra or None,
+        arrays=arrays or None,
     )

@@ -41,12 +41,15 @@ class ModelSpec:
         The group it belongs to.
     options : dict
         Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields.
+    limit : int or None
+        It sees the first so many images only.
     """
 
     name: str
     source: Any
     architecture: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    limit: int | None = None
 
     def load(
         self, device: str | None = None, threads: int | None = None, gradients: bool = False
@@ -88,6 +91,7 @@ class ModelSpec:
             "source": str(self.source),
             "architecture": self.architecture,
             "options": options,
+            "limit": self.limit,
         }
 
 
@@ -105,6 +109,13 @@ class MethodSpec:
         Whether its sets are pruned afterwards.
     count, budget : int or None
         Instead of the study's.
+    limit : int or None
+        It is asked about the first so many images only.
+    models : tuple of str
+        It is asked about these models only; empty: about all.
+    criteria : tuple of str
+    seeds : tuple of int
+        Instead of the study's, where there are any.
     """
 
     name: str
@@ -113,6 +124,10 @@ class MethodSpec:
     prune: bool = False
     count: int | None = None
     budget: int | None = None
+    limit: int | None = None
+    models: tuple[str, ...] = ()
+    criteria: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
 
     def make(self, classifier: Callable[..., Any]) -> Method:
         """Make the method; a comparator as its ranking is given the classifier.
@@ -214,6 +229,13 @@ class Design:
                 twice = next(n for n in names if names.count(n) > 1)
                 raise SettingsError(f"{what}: {twice!r} is there twice")
         unique(list(self.images))
+        known = {m.name for m in self.models}
+        for method in self.methods:
+            if unknown := [name for name in method.models if name not in known]:
+                raise SettingsError(
+                    f"method {method.name}: {unknown[0]!r} is no model of the study; it has "
+                    f"{', '.join(sorted(known))}"
+                )
         if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
             raise SettingsError(f"target label: image {lost[0].name} has no label")
         return self
@@ -237,7 +259,10 @@ class Design:
             key: tuple(value) if isinstance(value, list) else value for key, value in data.items()
         }
         for what, kind in _PARTS.items():
-            values[what] = tuple(kind(**part) for part in data[what])
+            values[what] = tuple(
+                kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in part.items()})
+                for part in data[what]
+            )
         values["baselines"] = tuple(tuple(b) for b in data["baselines"])
         return cls(**values)
 

@@ -36,7 +36,9 @@ class ModelFacts:
     shape : (int, int, int)
     methods : dict
         Name, version and settings of each method of the design, with what a comparator as its
-        ranking takes from the model.
+        ranking takes from the model; those that are asked about this model.
+    limit : int or None
+        The model sees the first so many images only.
     """
 
     name: str
@@ -48,6 +50,7 @@ class ModelFacts:
     n_classes: int
     shape: tuple[int, int, int]
     methods: dict[str, JsonObject]
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +139,26 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
         precision=str(getattr(clf, "precision", "float32")),
         n_classes=clf.n_classes,
         shape=clf.input_shape,
-        methods={m.name: _method(m, design, load) for m in design.methods},
+        methods={
+            m.name: _method(m, design, load)
+            for m in design.methods
+            if not m.models or spec.name in m.models
+        },
+        limit=spec.limit,
     )
 
 
 def _check_target(spec: ModelSpec, clf: Classifier, design: Design) -> None:
     target = design.target
     labels = [i.label for i in design.images if i.label is not None]
+    criteria = [*design.criteria, *(c for m in design.methods for c in m.criteria)]
     highest = max(labels, default=0) if target == "label" else target
     if isinstance(highest, int) and highest >= clf.n_classes:
         raise SettingsError(
             f"model {spec.name} has classes 0 to {clf.n_classes - 1}, target {highest} is none"
         )
     if clf.output == "multilabel" and (
-        target == "top1" or not all(c.startswith("confidence:") for c in design.criteria)
+        target == "top1" or not all(c.startswith("confidence:") for c in criteria)
     ):
         raise SettingsError(
             f"model {spec.name} is multilabel: it needs a target and criteria confidence:T"
@@ -227,11 +236,11 @@ def _jobs(
     design: Design, facts: Sequence[ModelFacts], images: Sequence[tuple[Item, str]]
 ) -> Iterator[Job]:
     contents = {spec: _content(spec) for specs in design.baselines for spec in specs}
-    combinations = itertools.product(
-        facts, design.methods, design.criteria, design.baselines, design.grains, design.seeds
-    )
-    for model, method, criterion, baselines, grain, seed in combinations:
-        settings = model.methods[method.name]
+    for model, method, criterion, baselines, grain, seed in _combinations(design, facts):
+        settings = model.methods.get(method.name)
+        if settings is None:
+            continue
+        seen = min(n for n in (len(images), model.limit, method.limit) if n is not None)
         common: JsonObject = {
             "model": model.sha256,
             "preprocess": model.preprocess,
@@ -248,7 +257,7 @@ def _jobs(
             "seed": seed,
             "format": FORMAT,
         }
-        for item, sha256 in images:
+        for item, sha256 in images[:seen]:
             target = _target(design, item)
             question = canonical({**common, "image": sha256, "target": target})
             yield Job(
@@ -267,6 +276,15 @@ def _jobs(
                 seed=seed,
                 target=target,
             )
+
+
+def _combinations(
+    design: Design, facts: Sequence[ModelFacts]
+) -> Iterator[tuple[ModelFacts, MethodSpec, str, tuple[str, ...], int, int]]:
+    for model, method in itertools.product(facts, design.methods):
+        criteria, seeds = method.criteria or design.criteria, method.seeds or design.seeds
+        for rest in itertools.product(criteria, design.baselines, design.grains, seeds):
+            yield model, method, *rest
 
 
 def _target(design: Design, item: Item) -> int | None:

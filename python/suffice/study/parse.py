@@ -30,9 +30,15 @@ _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "analyses"),
 )
-_MODEL = ("name", "source", "architecture", "preprocess", *MODEL_OPTIONS, *PREPROCESS_OPTIONS)
+_MODEL = (
+    *("name", "source", "architecture", "limit", "preprocess"),
+    *(*MODEL_OPTIONS, *PREPROCESS_OPTIONS),
+)
 _IMAGES = (*sources.KINDS, "classes", "prefix", "limit")
-_METHOD = ("name", "method", "settings", "prune", "count", "budget")
+_METHOD = (
+    *("name", "method", "settings", "prune", "count", "budget", "limit", "models"),
+    *("criteria", "seeds"),
+)
 _NAMED = ("timm:", "torchvision:", "hf:")
 
 
@@ -73,7 +79,7 @@ class _Reader:
         methods = tuple(self.each("methods", self.method))
         self.twice("methods", [m.name for m in methods])
         images = tuple(i for part in self.each("images", self.images) for i in part)
-        values = {key: self.study_value(key, study[key]) for key in study}
+        values = {key: self.value(("study", key), study[key]) for key in study}
         return self.within(
             ("study",),
             lambda: Design(
@@ -104,7 +110,15 @@ class _Reader:
         if preprocess is not None:
             options["preprocess"] = preprocess
         name = self.text(entry, at, "name", Path(source).stem)
-        return ModelSpec(name, tokens + source, self.text(entry, at, "architecture", name), options)
+        if "limit" in entry:
+            self.whole((*at, "limit"), entry["limit"], 1)
+        return ModelSpec(
+            name,
+            tokens + source,
+            self.text(entry, at, "architecture", name),
+            options,
+            entry.get("limit"),
+        )
 
     def preprocess(self, entry: dict[str, Any], at: Place, model: str) -> dict[str, Any] | None:
         given = {key: entry[key] for key in PREPROCESS_OPTIONS if key in entry}
@@ -139,7 +153,7 @@ class _Reader:
         ranking = settings.get("ranking")
         if isinstance(ranking, str) and (self.folder / ranking).exists():
             settings["ranking"] = str(self.folder / ranking)
-        for key in ("count", "budget"):
+        for key in ("count", "budget", "limit"):
             if key in entry:
                 self.whole((*at, key), entry[key], 1)
         if not isinstance(entry.get("prune", False), bool):
@@ -151,11 +165,27 @@ class _Reader:
             entry.get("prune", False),
             entry.get("count"),
             entry.get("budget"),
+            entry.get("limit"),
+            self.models_of(entry, at),
+            *(self.value((*at, key), entry.get(key, [])) for key in ("criteria", "seeds")),
         )
         bad = next((k for k in settings if k in self.words(spec.check)), None)
         place = (*at, "settings", bad) if bad else (*at, "settings" if settings else "method")
         self.within(place, spec.check)
         return spec
+
+    def models_of(self, entry: dict[str, Any], at: Place) -> tuple[str, ...]:
+        """Which models a method is asked about."""
+        names = self.texts((*at, "models"), entry.get("models", []))
+        given = [m.get("name", Path(str(m.get("source"))).stem) for m in self.data["models"]]
+        for name in names:
+            if name not in given:
+                self.lines.fail(
+                    (*at, "models"),
+                    f"{name!r} is no model of the study; it has {', '.join(given)}",
+                    name,
+                )
+        return tuple(names)
 
     @staticmethod
     def words(check: Callable[[], None]) -> str:
@@ -190,8 +220,9 @@ class _Reader:
         prefix = self.text(entry, at, "prefix", "")
         return [Item(prefix + i.name, i.source, i.label, i.row) for i in items]
 
-    def study_value(self, key: str, value: Any) -> Any:
-        place: Place = ("study", key)
+    def value(self, place: Place, value: Any) -> Any:
+        """A value of ``[study]``, or one of a method that stands instead."""
+        key = place[-1]
         if key in ("criteria", "analyses"):
             check = check_criterion if key == "criteria" else str
             return tuple(
