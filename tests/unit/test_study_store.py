@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -280,3 +282,15 @@ def test_masks_and_maps_come_back() -> None:
     few = np.round(values * 50) / 50
     ranks = decode(encode_responsibility(few, "ranks"))
     np.testing.assert_array_equal(ranks, np.unique(few, return_inverse=True)[1].reshape(few.shape))
+
+
+def test_many_may_make_a_store_at_once(tmp_path: Path) -> None:
+    def make(path: Path, barrier: threading.Barrier) -> None:
+        barrier.wait()
+        Store(path, "create").close()
+
+    with ThreadPoolExecutor(6) as pool:
+        for k in range(30):
+            barrier = threading.Barrier(6)
+            made = [pool.submit(make, tmp_path / f"{k}.db", barrier) for _ in range(6)]
+            assert [m.result() for m in made] == [None] * 6

@@ -24,6 +24,7 @@ from suffice.types import JsonObject
 
 STORE_FORMAT = 1
 BUSY_SECONDS = 60.0
+BUSY_PAUSE = 0.02
 
 JOB_COLUMNS = (
     *("key", "model", "architecture", "image", "image_sha256", "label", "method", "criterion"),
@@ -122,8 +123,7 @@ class Store:
             self._check_format()
             return
         self.db.execute("PRAGMA foreign_keys=ON")
-        (mode,) = self.db.execute("PRAGMA journal_mode=WAL").fetchone()
-        if mode != "wal":
+        if self._log_ahead() != "wal":
             raise StoreError(f"{self.path}: this disk does not support SQLite's write-ahead log")
         self.db.execute("PRAGMA synchronous=FULL")
         if self.mode == "create":
@@ -135,6 +135,17 @@ class Store:
                     "INSERT OR IGNORE INTO meta VALUES ('format', ?)", (str(STORE_FORMAT),)
                 )
         self._check_format()
+
+    def _log_ahead(self) -> str:
+        """Switch to the write-ahead log; SQLite itself does not wait for others that do the same."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return str(self.db.execute("PRAGMA journal_mode=WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(BUSY_PAUSE)
 
     def _check_format(self) -> None:
         try:
