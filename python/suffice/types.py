@@ -26,6 +26,9 @@ PackedMasks = npt.NDArray[np.uint64]
 Responsibility = npt.NDArray[np.float32]
 """``[H, W]`` float32, how far each pixel is a cause; only its order carries over models."""
 
+RGBImage = npt.NDArray[np.uint8]
+"""uint8 [H, W, 3]: what people look at."""
+
 JsonObject = dict[str, Any]
 
 Status = Literal["found", "empty", "unattained", "budget"]
