@@ -1,4 +1,4 @@
-"""``suffice study run | status | export | plan | merge``."""
+"""``suffice study preset | run | status | export | plan | merge``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from suffice.cli import options
+from suffice.cli import options, study_preset
 from suffice.cli.progress import Interrupt
 
 INTERRUPTED = 130
@@ -36,6 +36,9 @@ def build(parser: argparse.ArgumentParser) -> None:
         made.set_defaults(does=does)
         return made.add_argument
 
+    study_preset.build(
+        part("preset", study_preset.run, "write a published study as a design to run")
+    )
     add = part("run", _run, "do what a design asks and its store doesn't have yet")
     add("design", metavar="DESIGN.toml")
     add("--store", required=True, type=Path, metavar="FILE", help="made where there is none")

@@ -17,6 +17,7 @@ _NAMES = {
     "Item": "images",
     "merge": "joining",
     "plan": "planning",
+    "write_preset": "preset",
 }
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from suffice.study.images import Item as Item
     from suffice.study.joining import merge as merge
     from suffice.study.planning import plan as plan
+    from suffice.study.preset import write_preset as write_preset
     from suffice.study.result import StudyResult as StudyResult
     from suffice.study.run import Study as Study
 

@@ -190,6 +190,8 @@ class Design:
     name : str
     analyses : tuple of str
         What the report shall show; kept as text.
+    preset : str
+        The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
     text : str
         The file it came from, if any.
     """
@@ -210,6 +212,7 @@ class Design:
     attempts: int = 3
     name: str = "study"
     analyses: tuple[str, ...] = ()
+    preset: str = ""
     text: str = ""
 
     def checked(self) -> Self:

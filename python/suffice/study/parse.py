@@ -22,13 +22,14 @@ from suffice.study.design import (
     check_criterion,
 )
 from suffice.study.images import Item
+from suffice.study.preset import check_preset
 
 T = TypeVar("T")
 
 _TOP = ("study", "models", "images", "methods")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "analyses"),
+    *("contrastive", "responsibility", "attempts", "analyses", "preset"),
 )
 _MODEL = (
     *("name", "source", "architecture", "limit", "preprocess"),
@@ -251,8 +252,10 @@ class _Reader:
                 self.lines.fail(place, f"contrastive should be true or false, got {value!r}")
         elif key == "responsibility" and value not in ("none", "ranks", "float32"):
             self.lines.fail(place, f"responsibility: use none, ranks or float32, got {value!r}")
-        elif key == "name" and not isinstance(value, str):
-            self.lines.fail(place, f"name should be text, got {value!r}")
+        elif key in ("name", "preset") and not isinstance(value, str):
+            self.lines.fail(place, f"{key} should be text, got {value!r}")
+        elif key == "preset":
+            self.within(place, lambda: check_preset(value), value)
         return value
 
     def baseline(self, place: Place, spec: str) -> str:

@@ -89,6 +89,12 @@ class StudyResult:
         with Store(self.path, "read") as store:
             return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
 
+    @property
+    def preset(self) -> str:
+        """The published study that the design follows; empty if none."""
+        with Store(self.path, "read") as store:
+            return store.meta("preset") or ""
+
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.
 
