@@ -54,7 +54,7 @@ def _differences(reading: Reading, paper: Published) -> Table:
         ),
         "baseline": _some(setups["baseline"]),
     }
-    rows = [(key, paper.setting[key], ours[key]) for key in paper.setting]
+    rows: list[tuple[Cell, ...]] = [(key, paper.setting[key], ours[key]) for key in paper.setting]
     rows.append(("grain", None, _some(setups["grain"])))
     return Table(
         "published-differences",

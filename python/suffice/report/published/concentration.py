@@ -47,11 +47,10 @@ def blocks(reading: Reading, paper: Published) -> list[Block]:
 def _comparable(reading: Reading, question: Question) -> bool:
     """Whether it asks what the paper asks: one set for the class alone, on the first baseline."""
     first = reading.questions[0].setup["baseline"]
-    several = question.rows["sets"].max()
     return (
         question.setup["criterion"] == "top1"
         and question.setup["baseline"] == first
-        and not (several == several and several > 1)
+        and not (question.rows["sets"].fillna(1) > 1).any()
     )
 
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from suffice.report.reading import Reading
 
 SHARES = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
-_MISSING = (
-    "This store has no curves: ask for the analysis curves in the design and run it again."
-)
+_MISSING = "This store has no curves: ask for the analysis curves in the design and run it again."
 _NOTE = (
     "Here: photos that the model itself classifies correctly, and the share of them that keep the "
     "class. An order that ended with the first success goes on with what was looked at last."

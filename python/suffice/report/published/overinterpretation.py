@@ -73,9 +73,7 @@ def at_share(value: dict[str, object], share: float = SHARE) -> int | None:
     return int(near[0]) if len(near) else None
 
 
-def accuracy_rows(
-    label: str, model: str, answers: Sequence[Probed]
-) -> Iterator[tuple[Cell, ...]]:
+def accuracy_rows(label: str, model: str, answers: Sequence[Probed]) -> Iterator[tuple[Cell, ...]]:
     """Accuracy on whole photos, on subsets, and on random ones."""
     known = [(p, k) for p in answers if (k := at_share(p.value)) is not None]
     if not known:

@@ -61,7 +61,8 @@ class Probes:
 
     def about(self, question: Question) -> Iterator[Probed]:
         """The answers about a question's jobs, of the first seed of each model and photo."""
-        for row in question.first.itertuples():
+        rows = question.first
+        for row, unknown in zip(rows.itertuples(), rows["label"].isna(), strict=True):
+            label = None if unknown else int(row.label)
             for value in self._by_key.get(row.key, ()):
-                label = None if row.label is None or row.label != row.label else int(row.label)
                 yield Probed(value["model"], row.model, row.image, label, int(row.target), value)
