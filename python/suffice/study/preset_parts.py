@@ -10,7 +10,7 @@ from pathlib import Path
 from suffice.errors import SettingsError
 from suffice.study.photo_lists import quoted, relative
 
-_REPLICATE = re.compile(r"[-_.]\d+$")
+_REPLICATE = re.compile(r"[-_]\d+$")
 _CIFAR_SCALE = (
     "# CIFAR-10's mean and standard deviation: what your models were trained with?\n"
     "size = 32\nmean = [0.4914, 0.4822, 0.4465]\nstd = [0.2470, 0.2435, 0.2616]"
@@ -88,8 +88,9 @@ def comparator_tables(full: bool) -> str:
     chosen = _FULL if full else _SMALL
     note = (
         "# Maps of the paper's comparators, and of one more, read from the top until the class comes\n"
-        "# out, in the same cells.\n"
+        "# out.%s\n"
     )
+    note %= " Grad-CAM sees the patch embedding, the only convolution there." if full else ""
     return note + "\n".join(_METHOD.format(*row) for row in chosen)
 
 
@@ -105,7 +106,7 @@ _SMALL = (
     ("shapley", "shapley_sampling:evaluations=200", "squeezenet1.1", 500),
 )
 _FULL = (
-    ("grad-cam", "grad_cam:layer=blocks.11.norm1", "painted", 500),
+    ("grad-cam", "grad_cam", "painted", 500),
     ("rollout", "attention_rollout", "painted", 500),
     ("shapley", "shapley_sampling:parts=grid:14,permutations=1", "painted", 1000),
 )
