@@ -196,10 +196,10 @@ class Design:
     attempts : int
         How often a job is tried before it is recorded as failed.
     name : str
-    analyses : tuple of str
-        What the report shall show; kept as text.
     preset : str
         The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
+    analyses : tuple of str
+        What the report shall show; kept as text.
     text : str
         The file it came from, if any.
     """
@@ -219,8 +219,8 @@ class Design:
     responsibility: Literal["none", "ranks", "float32"] = "none"
     attempts: int = 3
     name: str = "study"
-    analyses: tuple[str, ...] = ()
     preset: str = ""
+    analyses: tuple[str, ...] = ()
     text: str = ""
 
     def checked(self) -> Self:

@@ -67,6 +67,12 @@ class StudyResult:
         return f"StudyResult({str(self.path)!r})"
 
     @property
+    def preset(self) -> str:
+        """The published study that the design follows; empty if none."""
+        with Store(self.path, "read") as store:
+            return store.meta("preset") or ""
+
+    @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Jobs of the store by model and state (``open``, ``leased``, ``done``, ``failed``)."""
         with Store(self.path, "read") as store:
@@ -88,12 +94,6 @@ class StudyResult:
         """What the design wants the report to show."""
         with Store(self.path, "read") as store:
             return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
-
-    @property
-    def preset(self) -> str:
-        """The published study that the design follows; empty if none."""
-        with Store(self.path, "read") as store:
-            return store.meta("preset") or ""
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.
