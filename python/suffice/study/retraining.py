@@ -222,7 +222,7 @@ def _epoch(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        total, seen = total + float(loss) * len(part), seen + len(part)
+        total, seen = total + float(loss.detach()) * len(part), seen + len(part)
     return total / seen
 
 

@@ -93,7 +93,7 @@ def test_rows(question: Question) -> Iterator[tuple[Cell, ...]]:
         if len(of) > 1 and len(cells):
             found = friedman(cells[:, of])
             yield _row(question, "Friedman", name, found, None, len(cells))
-    if (effect := _wrong(sizes)) is not None:
+    if (effect := wrong_effect(sizes)) is not None:
         yield _row(question, "mixed model", "wrong answers, area", *effect)
 
 
@@ -105,7 +105,7 @@ def _row(
     return (question.label, test, of, statistic, degrees, p_text(found.log_p), effect, photos)
 
 
-def _wrong(sizes: Sizes) -> tuple[Any, float, int] | None:
+def wrong_effect(sizes: Sizes) -> tuple[Any, float, int] | None:
     """How much larger sets of wrong answers are, photos and models at random."""
     known = ~np.isnan(sizes.correct)
     try:
@@ -115,7 +115,8 @@ def _wrong(sizes: Sizes) -> tuple[Any, float, int] | None:
             image=sizes.image[known],
             model=sizes.model[known],
         )
-    except SufficeError:  # one model, no wrong answer, nothing left to estimate from
+    except (SufficeError, ArithmeticError, np.linalg.LinAlgError):
+        # One model, no wrong answer, sizes that vary by photo alone: nothing to estimate from.
         return None
     return model.tests[1], float(model.coefficients[1]), model.n_images
 

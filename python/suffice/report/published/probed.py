@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from suffice.errors import SufficeError
-
 if TYPE_CHECKING:
     from suffice.report.reading import Question, Reading
 
@@ -49,11 +47,7 @@ class Probes:
 
     def __init__(self, reading: Reading, name: str) -> None:
         self._by_key: dict[str, list[dict[str, Any]]] = {}
-        try:
-            found = reading.result.probes(name)
-        except SufficeError:  # a store without any
-            found = []
-        for value in found:
+        for value in reading.result.probes(name):
             self._by_key.setdefault(value["key"], []).append(value)
 
     def __bool__(self) -> bool:
