@@ -29,6 +29,15 @@ RECIPE = Recipe(
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Threads cost more than they give for networks this small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def small(seed: int = 0):
     """A network with normalisation and dropout, whose randomness has to be resumed too."""
     torch.manual_seed(seed)
