@@ -86,14 +86,16 @@ def comparator_tables(full: bool) -> str:
             "# pip install suffice[captum], and write this file again.\n"
         )
     chosen = _FULL if full else _SMALL
-    note = (
-        "# Maps of the paper's comparators, and of one more, read from the top until the class comes\n"
-        "# out.%s\n"
-    )
-    note %= " Grad-CAM sees the patch embedding, the only convolution there." if full else ""
+    note = _FULL_NOTE if full else _SMALL_NOTE
     return note + "\n".join(_METHOD.format(*row) for row in chosen)
 
 
+_SMALL_NOTE = """# Maps of one of the paper's comparators (Shapley values) and of occlusion, read from the top until
+# the class comes out.
+"""
+_FULL_NOTE = """# Maps of the paper's comparators, read from the top until the class comes out. Grad-CAM sees the
+# patch embedding, the only convolution there.
+"""
 _METHOD = """[[methods]]
 name = "{0}"
 method = "from_ranking"
