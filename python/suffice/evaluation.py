@@ -9,17 +9,17 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice import _native
-from suffice.criterion import Criterion
 from suffice.errors import ScoresError
+from suffice.judging import Judged, Span, failed, settle
 from suffice.models.base import Classifier, Value
-from suffice.models.gradients import MaskGradients, by_mask, differentiable, scores_and_gradient
+from suffice.models.gradients import by_mask, differentiable, scores_and_gradient
 from suffice.types import Batch, Decisions, FloatImage, PackedMasks, Scores
 
 NOISE_FACTOR = 10.0
@@ -29,48 +29,6 @@ PROBE_TILES = 4  # along the shorter side, at least where it has so many pixels
 GRADIENT_EPS = 1e-4
 """Narrower margins of scores that came with a gradient are settled by a call of their own: what
 torch computes for a gradient may differ from a call in the last bits."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Span:
-    """Consecutive composites of one subject under one baseline, part of a batch.
-
-    Attributes
-    ----------
-    image, baseline : float32 [C, H, W]
-    masks : uint64 [m, words]
-    target : int
-    criterion : Criterion
-    reference_confidence : float
-        Needed for the margins of ``relative``.
-    of : str or None
-        The value whose gradient is wanted too; None: scores only.
-    """
-
-    image: FloatImage
-    baseline: FloatImage
-    masks: PackedMasks
-    target: int
-    criterion: Criterion
-    reference_confidence: float
-    of: Value | None = None
-
-    def __len__(self) -> int:
-        return len(self.masks)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """What became of one span: the decisions with their criterion applied, or an error."""
-
-    decisions: Decisions | None
-    margin: npt.NDArray[np.float64]
-    passes: npt.NDArray[np.bool_]
-    rechecked: int = 0
-    error: Exception | None = None
-    model_seconds: float = 0.0
-    calls: int = 1
-    gradient: MaskGradients | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +132,8 @@ class Evaluator:
             if len(spans) == 1:
                 if isinstance(error, ScoresError) and error.row is not None:
                     row = min(done + error.row, len(spans[0]) - 1)  # padding repeats the last one
-                    error.composite = _composite(spans[0], row)
-                return [_failed(len(spans[0]), error)]
+                    error.composite = spans[0].composite(row)
+                return [failed(len(spans[0]), error)]
             # One image's composites broke the model: find out whose, by running each span alone.
             return [self.run([span])[0] for span in spans]
         everything = np.concatenate(scores)
@@ -257,29 +215,31 @@ class Evaluator:
         return Probe(invariant=same, noise=noise)
 
     def _judge(self, span: Span, scores: Scores, calls: int, seconds: float) -> Judged:
-        try:
-            decisions = self._decide(span, scores)
-            margin, passes = _apply(span, decisions)
-            rechecked = 0
-            if not self.probe.invariant or span.of is not None:
-                eps = max(self.probe.eps, 0.0 if span.of is None else GRADIENT_EPS)
-                narrow = np.minimum(np.abs(margin), np.abs(decisions.lead)) < eps
-                rechecked = int(narrow.sum())
-                if rechecked:
-                    for row in np.flatnonzero(narrow).tolist():
-                        scores[row] = self.classifier(_composite(span, row)[None])[0]
-                    decisions = self._decide(span, scores)
-                    margin, passes = _apply(span, decisions)
-            return Judged(decisions, margin, passes, rechecked, None, seconds, calls)
-        except ScoresError as error:
-            if error.row is not None:
-                error.composite = _composite(span, error.row)
-            return _failed(len(span), error)
-        except Exception as error:
-            return _failed(len(span), error)
+        return settle(
+            span,
+            lambda: self._decide(span, scores),
+            self._again(span),
+            self._eps(span),
+            calls,
+            seconds,
+        )
+
+    def _eps(self, span: Span) -> float:
+        """Narrower decisions of a span are made again."""
+        eps = 0.0 if self.probe.invariant else self.probe.eps
+        return eps if span.of is None else max(eps, GRADIENT_EPS)
+
+    def _again(self, span: Span) -> Callable[[npt.NDArray[np.intp]], Decisions]:
+        """Decide about rows of a span that are shown to the classifier one by one."""
+
+        def again(rows: npt.NDArray[np.intp]) -> Decisions:
+            alone = [self.one(span.composite(row)) for row in rows.tolist()]
+            return self._decide(span, np.concatenate(alone))
+
+        return again
 
     def _decide(self, span: Span, scores: Scores) -> Decisions:
-        targets = np.full(len(span), span.target, np.int32)
+        targets = np.full(len(scores), span.target, np.int32)
         return _native.decide(scores, targets, self.classifier.output)
 
     def _padded(self) -> bool:
@@ -291,26 +251,6 @@ class Evaluator:
             shape = (self.batch_size, *self.classifier.input_shape)
             buffer = self._local.buffer = np.zeros(shape, np.float32)
         return buffer
-
-
-def _composite(span: Span, row: int) -> FloatImage:
-    masks = span.masks[row : row + 1]
-    out = np.empty((1, *span.image.shape), np.float32)
-    _native.compose(span.image, span.baseline, masks, out=out)
-    composite: FloatImage = out[0]
-    return composite
-
-
-def _apply(
-    span: Span, decisions: Decisions
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    return span.criterion.margins(
-        decisions.lead, decisions.log_odds, decisions.wins_tie, span.reference_confidence
-    )
-
-
-def _failed(rows: int, error: Exception) -> Judged:
-    return Judged(None, np.zeros(rows), np.zeros(rows, np.bool_), 0, error)
 
 
 def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:
