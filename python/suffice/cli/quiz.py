@@ -1,0 +1,3 @@
+"""stub"""
+def build(p): pass
+def run(a): return 0
