@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.cli import options, results, sources
 from suffice.cli.progress import Interrupt, Progress
+from suffice.cli.study import columns
 
 if TYPE_CHECKING:
     from suffice.engine import Failure
@@ -113,7 +114,7 @@ def _fit(args: argparse.Namespace) -> int:
     rows = [("model", *(name.replace("_", " ") for name in names))]
     for model, entry in reference.models.items():
         rows.append((model, *(str(entry["counts"][name]) for name in names)))
-    print(_table(rows), file=sys.stderr)
+    print(columns(rows), file=sys.stderr)
     print(f"written: {args.out}", file=sys.stderr)
     return 0
 
@@ -129,9 +130,7 @@ def _check(args: argparse.Namespace) -> int:
         "labels": args.labels,
     }
     given = {name: value for name, value in given.items() if value is not None}
-    checker = Checker(
-        args.reference, args.model, alpha=args.alpha, device=args.device, **given
-    )
+    checker = Checker(args.reference, args.model, alpha=args.alpha, device=args.device, **given)
     for note in (*checker.notes, *_chance(len(items), args.alpha)):
         print(f"note: {note}", file=sys.stderr)
     run = _Run(args, checker, items)
@@ -147,22 +146,21 @@ def _check(args: argparse.Namespace) -> int:
     return 1 if run.failures or run.unusual else 0
 
 
-def _chance(images: int, alpha: float) -> list[str]:
+def _chance(images: int, alpha: float) -> tuple[str, ...]:
     """What many images mean for the verdicts."""
     if images == 1:
-        return []
-    return [
+        return ()
+    note = (
         f"of {images} usual images about {images * alpha:.1f} are called unusual by chance at "
         f"alpha {alpha:g}; --alpha {alpha / images:.2g} (Bonferroni) holds for all of them together"
-    ]
+    )
+    return (note,)
 
 
 class _Run:
     """One run over images: prints each as it is done."""
 
-    def __init__(
-        self, args: argparse.Namespace, checker: Checker, items: dict[Path, Path]
-    ) -> None:
+    def __init__(self, args: argparse.Namespace, checker: Checker, items: dict[Path, Path]) -> None:
         self._args, self._checker = args, checker
         self._paths = list(items)
         self._names = [place.as_posix() for place in items.values()]
@@ -222,7 +220,7 @@ class _Run:
 def _cells(name: str, result: Checked, floor: float) -> tuple[str, ...]:
     label = f"{result.target}" + (f" {result.target_label}" if result.target_label else "")
     found = result.comparison
-    verdict = result.verdict
+    verdict: str = result.verdict
     if result.status != "found":
         verdict += f" ({result.status})"
     if not found.n_class:
@@ -248,14 +246,3 @@ def _range(result: Checked, floor: float) -> str:
         for end in (result.comparison.low, result.comparison.high)
     )
     return f"{100 * low:.2f} - {100 * high:.2f} %"
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            c.ljust(w) if k == 0 else c.rjust(w)
-            for k, (c, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )

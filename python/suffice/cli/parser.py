@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         self.epilog = "commands:\n" + "\n".join(lines)
         return made
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Let a branch read the rest where the first word leads to one."""
         words = sys.argv[1:] if args is None else list(args)
         if words and words[0] in self._branches:

@@ -87,9 +87,10 @@ class CheckReference:
             new images, or a model has fewer than 20 photos.
         """
         found = result if isinstance(result, StudyResult) else StudyResult(result)
-        rows = _chosen(found.rows(), choose)
+        rows = choose_rows(found.rows(), choose)
         with Store(found.path, "read") as store:
-            texts = dict(store.query("SELECT key, question FROM jobs"))
+            asked = store.query("SELECT key, question FROM jobs")
+            texts = {row["key"]: row["question"] for row in asked}
             shapes = {r["model"]: store.shape(r["key"]) for r in rows if r["status"] != "failed"}
             study = store.meta("name") or ""
         questions = {row["key"]: json.loads(texts[row["key"]]) for row in rows}
@@ -185,7 +186,7 @@ class CheckReference:
         InputError
             If it is something else, or of a later format.
         """
-        if not isinstance(data, Mapping) or data.get("kind") != "suffice check reference":
+        if data.get("kind") != "suffice check reference":
             raise InputError("this is no reference of suffice check fit")
         if data["format"] != FORMAT:
             raise InputError(
@@ -218,7 +219,7 @@ class CheckReference:
         except ValueError as error:
             raise InputError(f"{path} is no JSON file: {error}") from None
         try:
-            return cls.from_dict(data)
+            return cls.from_dict(data if isinstance(data, dict) else {})
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -260,7 +261,14 @@ def whole_where_none(area: float | None) -> float:
     return 1.0 if area is None else area
 
 
-def _chosen(rows: list[JsonObject], choose: Mapping[str, Any]) -> list[JsonObject]:
+def choose_rows(rows: list[JsonObject], choose: Mapping[str, Any]) -> list[JsonObject]:
+    """Rows whose columns have the given value, or one of several.
+
+    Raises
+    ------
+    InputError
+        If none is left.
+    """
     for name, value in choose.items():
         if name not in CHOICES:
             raise SettingsError(f"rows can't be chosen by {name!r}; use {', '.join(CHOICES)}")

@@ -73,9 +73,7 @@ def _match(items: Iterable[Item], wanted: Mapping[str, str], found: dict[str, It
             found.setdefault(sha256, item)
 
 
-def _items(
-    result: StudyResult, design: str | Path | None, images: str | Path | None
-) -> list[Item]:
+def _items(result: StudyResult, design: str | Path | None, images: str | Path | None) -> list[Item]:
     if design is not None and images is not None:
         raise SettingsError("--design and --images exclude each other; give one of them")
     if images is not None:
