@@ -13,7 +13,7 @@ from reference.squares import run_squares, square
 from suffice.errors import ImageError, InputError, SettingsError
 from suffice.statistics import fit_reference
 from suffice.study import Checked, Checker, CheckReference, StudyResult, check
-from suffice.study import check_reference as module
+from suffice.study.check_reference import photo_sizes
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +191,8 @@ def row(seed: int = 0, **values: object) -> dict[str, object]:
     ],
 )
 def test_what_counts(rows, size, counted) -> None:
-    sizes, counts = module._sizes(rows, [0, 1], wrong=False)
-    assert sizes == ([] if size is None else [(1, size)])
+    sizes, counts = photo_sizes(rows, [0, 1])
+    assert sizes == ([] if size is None else [(rows[0], size)])
     assert counts[counted] == 1
     assert counts["used"] == (size is not None)
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import statistics as plain_statistics
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -100,7 +99,7 @@ class CheckReference:
         models, names, labels, areas = {}, [], [], []
         for name in dict.fromkeys(row["model"] for row in rows):
             own = [row for row in rows if row["model"] == name]
-            sizes, counts = _sizes(own, question["seeds"], wrong)
+            sizes, counts = photo_sizes(own, question["seeds"], wrong)
             if len(sizes) < FEWEST:
                 raise InputError(
                     f"{name} has {len(sizes)} photos to go by ({_counted(counts)}); a reference "
@@ -110,7 +109,7 @@ class CheckReference:
             entry["sha256"] = entry.pop("model")
             models[name] = {**entry, "counts": counts}
             names += [name] * len(sizes)
-            labels += [label for label, _ in sizes]
+            labels += [row["target"] for row, _ in sizes]
             areas += [area for _, area in sizes]
         pixels = max(h * w for h, w in (s for s in shapes.values() if s is not None))
         fitted = fit_reference(
@@ -318,15 +317,32 @@ def _one(parts: list[JsonObject], whose: str) -> JsonObject:
     return dict(different[0])
 
 
-def _sizes(
-    rows: list[JsonObject], seeds: list[int], wrong: bool
-) -> tuple[list[tuple[int, float]], JsonObject]:
-    """Class and size of the photos of one model, and how many were used and left out."""
+def photo_sizes(
+    rows: Iterable[JsonObject], seeds: list[int], wrong: bool = False
+) -> tuple[list[tuple[JsonObject, float]], dict[str, int]]:
+    """The size of each photo of one model, seeds joined by the median.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Of one model and question, as `StudyResult.rows` gives them.
+    seeds : list of int
+        All of them, sorted; photos that lack one are left out.
+    wrong : bool
+        Whether photos that are classified wrongly stay.
+
+    Returns
+    -------
+    sizes : list of (dict, float)
+        A row of each photo, and its area.
+    counts : dict
+        As of `CheckReference`.
+    """
     photos: dict[str, list[JsonObject]] = {}
     for row in rows:
         photos.setdefault(row["image_sha256"], []).append(row)
-    counts: Counter[str] = Counter(used=0, wrong=0, failed=0, incomplete=0)
-    counts.update(unlabelled=0, without_set=0)
+    names = ("used", "wrong", "failed", "incomplete", "unlabelled", "without_set")
+    counts = dict.fromkeys(names, 0)
     sizes = []
     for several in photos.values():
         if any(row["status"] == "failed" for row in several):
@@ -340,8 +356,8 @@ def _sizes(
             counts["unlabelled"] += several[0]["label"] is None
             counts["without_set"] += any(row["area"] is None for row in several)
             areas = [whole_where_none(row["area"]) for row in several]
-            sizes.append((cast("int", several[0]["target"]), plain_statistics.median(areas)))
-    return sizes, dict(counts)
+            sizes.append((several[0], plain_statistics.median(areas)))
+    return sizes, counts
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -105,7 +105,7 @@ def read_sheet(data: JsonObject, key: JsonObject, source: str) -> Sheet:
     if not isinstance(participant, str) or not participant or not isinstance(given, list):
         raise InputError(f"{source}: expected a participant and a list of answers")
     answers = [_answer(one, key, group, participant, source) for one in given]
-    seen = [one["item"] for one in given]
+    seen = [str(one["item"]) for one in given]
     if len(set(seen)) < len(seen):
         raise InputError(f"{source}: an item is answered twice")
     size = len(key["items"]) // groups
@@ -114,9 +114,9 @@ def read_sheet(data: JsonObject, key: JsonObject, source: str) -> Sheet:
 
 
 def _answer(one: Any, key: JsonObject, group: int, participant: str, source: str) -> Answer:
-    if not isinstance(one, dict) or one.get("item") not in key["items"]:
+    if not isinstance(one, dict) or str(one.get("item")) not in key["items"]:
         raise InputError(f"{source}: {one!r} is no answer to an item of this quiz")
-    item = key["items"][one["item"]]
+    item = key["items"][str(one["item"])]
     if item["group"] != group:
         raise InputError(f"{source}: item {one['item']} is not shown to group {group}")
     choice, ms = one.get("choice"), one.get("ms")
