@@ -129,6 +129,16 @@ def test_images_that_fail(squares: Path, reference: CheckReference, tmp_path: Pa
     assert isinstance(second, Checked)
 
 
+def test_a_stream_may_be_stopped(squares: Path, reference: CheckReference) -> None:
+    images = [squares / "photos" / "class1" / f"{k}.png" for k in range(1, 9)]
+    found = []
+    checker = Checker(reference, squares / "soft.onnx")
+    for result in checker.stream(images, window=1, should_stop=lambda: len(found) >= 2):
+        found.append(result)
+    assert [f.index for f in found] == list(range(len(found)))
+    assert 2 <= len(found) < 8
+
+
 def test_other_models_are_refused(squares: Path, reference: CheckReference) -> None:
     other = suffice.as_classifier(
         lambda x: x.mean((2, 3)), input_shape=(3, 16, 16), fingerprint="other", name="other"

@@ -13,7 +13,7 @@ _COMMANDS = {
     "explain": (explain, "find the pixels that suffice, for images and folders of images"),
     "verify": (verify, "prove saved explanations again"),
     "study": (study, "run a design of many models and images, and export its results"),
-    "check": (check, "is the set of a new image unusual for its class and model"),
+    "check": (check, "tell whether the set of a new image is unusual for its class and model"),
     "quiz": (quiz, "show parts of photos to people: a page to give out, and its scores"),
     "demo": (demo, "explain a shipped photo with a real classifier"),
     "info": (info, "versions, build and devices, or what a model takes and gives"),

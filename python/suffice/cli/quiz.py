@@ -33,9 +33,9 @@ def build(parser: Any) -> None:
     add(
         "--shares",
         type=options.numbers,
-        default=(0.05, 0.3, 0.5),
+        default="0.05,0.3,0.5",
         metavar="S,..",
-        help="shares of the pixels to show (default: 0.05,0.3,0.5)",
+        help="shares of the pixels to show",
     )
     add(
         "--per-share",
