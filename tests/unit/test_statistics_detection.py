@@ -213,7 +213,7 @@ def test_multiplicity_ranks_models() -> None:
 def test_the_range_of_a_reference_has_its_level() -> None:
     rng = np.random.default_rng(3)
     area = np.exp(rng.normal(-3.0, 0.5, 400))
-    reference = fit_reference(["m"] * 400, rng.integers(0, 4, 400), area)
+    reference = st.fit_reference(["m"] * 400, rng.integers(0, 4, 400), area)
     narrow, wide = (reference.check("m", 1, 0.05, level) for level in (0.5, 0.95))
     assert wide.low < narrow.low < narrow.expected_area < narrow.high < wide.high
     for found in (narrow, wide):
