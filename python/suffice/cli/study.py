@@ -207,7 +207,7 @@ def _plan(args: argparse.Namespace) -> int:
     rows.append(
         ("all", "", f"{sum(c.jobs for c in costs):,}", *_figures(total[0], total[1], total[2]), "")
     )
-    print(_columns(rows))
+    print(columns(rows))
     if not math.isnan(total[1]):
         print(f"about {_duration(total[1] / args.workers)} with {args.workers} worker(s) as fast")
     return 1 if any(c.failed for c in costs) else 0
@@ -233,10 +233,11 @@ def _table(states: dict[str, dict[str, int]]) -> str:
     if len(states) > 1:
         sums = (str(sum(s.get(k, 0) for s in states.values())) for k in STATES)
         rows.append(("all", *sums))
-    return _columns(rows)
+    return columns(rows)
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Cells in columns, the first to the left, the others to the right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

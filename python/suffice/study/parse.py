@@ -63,6 +63,31 @@ def read_design(path: str | Path) -> Design:
     return _Reader(data, Lines(text, str(file)), file.parent).design(text, file.stem)
 
 
+def read_images(text: str, name: str, folder: Path) -> list[Item]:
+    """Only the images of a design.
+
+    Parameters
+    ----------
+    text : str
+        Of the design file.
+    name : str
+        What messages call it.
+    folder : Path
+        What its paths are relative to.
+
+    Raises
+    ------
+    SettingsError
+        If it is no TOML, or an image source can't be read.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: no valid TOML: {error}") from None
+    reader = _Reader(data, Lines(text, name), folder)
+    return [item for part in reader.each("images", reader.images) for item in part]
+
+
 class _Reader:
     """One design being read."""
 
