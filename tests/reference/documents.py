@@ -101,7 +101,7 @@ def draw_curves() -> Any:
     at = np.linspace(0.1, 0.9, 9)
     bands = {n: (at**2 * (0.1 + k / 20),) * 3 for k, n in enumerate(MODELS[:4])}
     bands = {n: (m, 0.8 * m, 1.2 * m) for n, (m, _, _) in bands.items()}
-    return plot.size_curves(at, bands, x_label="share of the confidence kept").figure
+    return plot.size_curves(at, bands, xlabel="share of the confidence kept").figure
 
 
 def draw_correctness() -> Any:

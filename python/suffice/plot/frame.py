@@ -14,6 +14,7 @@ LONGEST = 22  # characters in one line of a name
 LINES = 2
 Interval = tuple[float, float, float]
 """A value and the ends of its interval, which may be NaN."""
+_STYLE = {"fontsize": 8, "frameon": False, "labelcolor": MUTED}
 
 
 def axis_of(ax: Any, width: float, height: float) -> Any:
@@ -26,10 +27,10 @@ def axis_of(ax: Any, width: float, height: float) -> Any:
     return Figure(figsize=(width, height), layout="constrained").subplots()
 
 
-def quiet(axis: Any, grid: Literal["x", "y", "both"], x_label: str, y_label: str) -> None:
+def quiet(axis: Any, grid: Literal["x", "y", "both"], xlabel: str, ylabel: str) -> None:
     """Labels, a light grid, and only the two sides that carry scales."""
-    axis.set_xlabel(x_label, fontsize=9, color=MUTED, parse_math=False)
-    axis.set_ylabel(y_label, fontsize=9, color=MUTED, parse_math=False)
+    axis.set_xlabel(xlabel, fontsize=9, color=MUTED, parse_math=False)
+    axis.set_ylabel(ylabel, fontsize=9, color=MUTED, parse_math=False)
     axis.tick_params(colors=MUTED, labelsize=8)
     axis.grid(axis=grid, color=GRID, linewidth=0.7)
     axis.set_axisbelow(True)
@@ -83,9 +84,12 @@ def legend(axis: Any, **where: Any) -> None:
     """A legend without a box, where anything has a name."""
     handles, labels = axis.get_legend_handles_labels()
     if labels:
-        made = axis.legend(handles, [wrapped(n) for n in labels], **(STYLE | where))
+        made = axis.legend(handles, [wrapped(n) for n in labels], **(_STYLE | where))
         for text in made.get_texts():
             text.set_parse_math(False)
 
 
-STYLE = {"fontsize": 8, "frameon": False, "labelcolor": MUTED}
+def heading(axis: Any, title: str) -> None:
+    """A small title, if there is one."""
+    if title:
+        axis.set_title(wrapped(title), fontsize=9.5, color=MUTED, pad=8, parse_math=False)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError
-from suffice.plot.frame import axis_of, legend, log_percent, quiet
+from suffice.plot.frame import axis_of, heading, legend, log_percent, quiet
 from suffice.plot.palette import MUTED, colours, markers
 
 if TYPE_CHECKING:
@@ -23,8 +23,9 @@ def size_curves(
     curves: Mapping[str, Band],
     ax: Axes | None = None,
     *,
-    x_label: str = "threshold",
-    y_label: str = "mean area (% of the pixels)",
+    xlabel: str = "threshold",
+    ylabel: str = "mean area of the sets",
+    title: str = "",
     percent: bool = True,
     log_x: bool = False,
     log_y: bool = False,
@@ -39,8 +40,9 @@ def size_curves(
         NaN where there is no value, which leaves a gap, or no interval.
     ax : matplotlib Axes, optional
         If not given, that of a new figure.
-    x_label, y_label : str
-        With units.
+    xlabel, ylabel : str
+        With units, but for percent, which the ticks carry.
+    title : str
     percent : bool
         Whether values are fractions to be drawn as percent.
     log_x, log_y : bool
@@ -73,11 +75,14 @@ def size_curves(
         axis.plot(at, value, marker=marker, color=colour, linewidth=1.6, markersize=4, label=name)
     if zero:
         axis.axhline(0.0, color=MUTED, linewidth=0.8)
-    quiet(axis, "both", x_label, y_label)
+    quiet(axis, "both", xlabel, ylabel)
     if log_x:
         axis.set_xscale("log")
     if log_y:
         axis.set_yscale("log")
         log_percent(axis.yaxis)
+    elif percent:
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
+    heading(axis, title)
     legend(axis, **({} if len(curves) <= 5 else {"loc": "center left", "bbox_to_anchor": (1, 0.5)}))
     return cast("Axes", axis)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError
-from suffice.plot.frame import axis_of, name_columns, name_rows
+from suffice.plot.frame import axis_of, heading, name_columns, name_rows
 from suffice.plot.palette import AMOUNT, FRAME, HEAT, MUTED, ink
 
 if TYPE_CHECKING:
@@ -27,8 +27,9 @@ def overlap_matrix(
     label: str = "Dice",
     limits: tuple[float, float] | None = (0.0, 1.0),
     digits: int = 2,
-    x_label: str = "",
-    y_label: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
 ) -> Axes:
     """Draw a matrix of values of pairs, with the number in each cell.
 
@@ -48,8 +49,9 @@ def overlap_matrix(
         Values of the lightest and the darkest colour; None: the smallest and largest.
     digits : int
         After the point.
-    x_label, y_label : str
+    xlabel, ylabel : str
         What the columns and rows are.
+    title : str
 
     Returns
     -------
@@ -78,17 +80,22 @@ def overlap_matrix(
     name_rows(axis, list(names))
     axis.set_ylim(len(names) - 0.5, -0.5)
     name_columns(axis, across)
-    axis.set_xlabel(x_label, fontsize=9, color=MUTED, parse_math=False)
-    axis.set_ylabel(y_label, fontsize=9, color=MUTED, parse_math=False)
+    axis.set_xlabel(xlabel, fontsize=9, color=MUTED, parse_math=False)
+    axis.set_ylabel(ylabel, fontsize=9, color=MUTED, parse_math=False)
     _lattice(axis, cells.shape)
     if len(across) <= READABLE:
         _numbers(axis, cells, shown, digits)
     _scale(axis, shown, label)
+    heading(axis, title)
     return cast("Axes", axis)
 
 
 def positions(
-    share: npt.ArrayLike, ax: Axes | None = None, *, label: str = "sets that keep the pixel (%)"
+    share: npt.ArrayLike,
+    ax: Axes | None = None,
+    *,
+    label: str = "sets that keep the pixel (%)",
+    title: str = "",
 ) -> Axes:
     """Draw where sets lie: of each pixel the share of the sets that keep it.
 
@@ -100,6 +107,7 @@ def positions(
         If not given, that of a new figure.
     label : str
         Of the scale, with its unit.
+    title : str
 
     Returns
     -------
@@ -126,6 +134,7 @@ def positions(
     for spine in axis.spines.values():
         spine.set_color(FRAME)
     _scale(axis, shown, label)
+    heading(axis, title)
     return cast("Axes", axis)
 
 

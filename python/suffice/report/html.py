@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,7 @@ def html(document: Document, renders: Renders | None = None) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["cell"] = _cell
+    environment.filters["breakable"] = _breakable
     environment.filters["raw"] = cells.raw
     environment.filters["numeric"] = cells.is_number
     template = environment.from_string((folder / "report.html").read_text("utf-8"))
@@ -120,8 +122,17 @@ def _cell(cell: Any, column: Column) -> Markup | str:
     from markupsafe import Markup
 
     text = cells.text(cell, column)
+    if column.kind == "text":
+        return _breakable(text)
     if column.kind != "log_p" or not ("e" in text or "^" in text):
         return text
     mantissa, _, exponent = text.replace("10^", "e").partition("e")
     factor = f"{mantissa} × " if mantissa else ""
     return Markup("{}10<sup>{}</sup>").format(factor, exponent.replace("-", cells.MINUS))
+
+
+def _breakable(text: str) -> Markup:
+    """A name that may go on in the next line where its parts meet."""
+    from markupsafe import Markup
+
+    return Markup("<wbr>").join(re.findall(r"[^_./:-]*[_./:-]|[^_./:-]+", text))
