@@ -13,7 +13,7 @@ from suffice import __version__
 from suffice.report import format as cells
 from suffice.report.document import Column, Document, Example, Examples, Figure, Table
 from suffice.report.files import Renders, csv_of, inline_svg, pictures, require
-from suffice.report.layout import Part, Placed, lay_out
+from suffice.report.layout import Part, lay_out
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -77,13 +77,14 @@ def html(document: Document, renders: Renders | None = None) -> str:
 
 def _media(whole: Part, renders: Renders) -> dict[str, Any]:
     """What the template shows of each block, by its name."""
-    from markupsafe import Markup
-
     drawings: dict[str, Markup] = {}
+    widths: dict[str, str] = {}
     downloads: dict[str, str] = {}
     for placed in whole.placed():
         if isinstance(placed.block, Figure):
-            drawings[placed.name] = Markup(_drawing(placed, renders))
+            drawings[placed.name], widths[placed.name] = _drawing(
+                placed.name, placed.block, renders
+            )
         elif isinstance(placed.block, Table):
             downloads[placed.name] = uri("text/csv;charset=utf-8", csv_of(placed.block))
     shown = list(_examples(whole))
@@ -91,7 +92,13 @@ def _media(whole: Part, renders: Renders) -> dict[str, Any]:
         id(example): tuple(uri("image/jpeg", data) for data in pair)
         for example, pair in zip(shown, pictures(shown), strict=True)
     }
-    return {"drawings": drawings, "downloads": downloads, "photos": photos, "id": id}
+    return {
+        "drawings": drawings,
+        "widths": widths,
+        "downloads": downloads,
+        "photos": photos,
+        "id": id,
+    }
 
 
 def _examples(whole: Part) -> Iterator[Example]:
@@ -100,16 +107,17 @@ def _examples(whole: Part) -> Iterator[Example]:
             yield from placed.block.examples
 
 
-def _drawing(placed: Placed, renders: Renders) -> str:
-    figure = placed.block
-    assert isinstance(figure, Figure)
-    svg = renders.get(figure, "svg")
-    if len(svg) <= LARGEST_SVG:
-        return inline_svg(svg, placed.name, figure.alt)
+def _drawing(name: str, figure: Figure, renders: Renders) -> tuple[Markup, str]:
+    """A figure as an element, and its width on paper."""
     from markupsafe import Markup
 
+    svg = renders.get(figure, "svg")
+    width = re.search(rb'width="([\d.]+pt)"', svg)
+    wide = width[1].decode() if width else "100%"
+    if len(svg) <= LARGEST_SVG:
+        return Markup(inline_svg(svg, name, figure.alt)), wide
     picture = Markup('<img src="{}" alt="{}">')
-    return picture.format(uri("image/png", renders.get(figure, "png")), figure.alt)
+    return picture.format(uri("image/png", renders.get(figure, "png")), figure.alt), wide
 
 
 def uri(kind: str, data: bytes) -> str:
