@@ -26,7 +26,7 @@ OUTLINE = (0, 213, 255)
 SIDES = (320, 240, 160, 112)
 """Of example photos in pixels, longest side; smaller ones where there are many."""
 ENOUGH = 160  # a photo of this side isn't shrunk further, and smaller ones are enlarged
-GALLERY_LIMIT = 5_000_000  # bytes of all example photos of one report
+GALLERY_LIMIT = 4_000_000  # bytes of all example photos of one report
 Kind = Literal["svg", "png"]
 
 
@@ -112,6 +112,8 @@ def inline_svg(svg: bytes, name: str, alt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r'(?<=\sd=")[^"]+', _rounded, text)
     # Matplotlib escapes texts, so quotes and hashes in these patterns are its own.
     text = re.sub(r'(<[^<>]*?\bid=")([^"]+")', rf"\1{name}-\2", text)
     text = re.sub(r'(xlink:href="#)([^"]+")', rf"\1{name}-\2", text)
@@ -119,6 +121,12 @@ def inline_svg(svg: bytes, name: str, alt: str) -> str:
     head, _, rest = text.partition(">")
     style = "stroke-linejoin:round;stroke-linecap:butt"
     return f'{head} style="{style}" role="img" aria-label={_quoted(alt)}>{rest}'
+
+
+def _rounded(path: re.Match[str]) -> str:
+    """A path to a hundredth of a point, which nobody sees, on one line."""
+    short = re.sub(r"(\.\d\d)\d+", r"\1", path[0])
+    return " ".join(short.split())
 
 
 def _quoted(text: str) -> str:
