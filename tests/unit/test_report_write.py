@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +127,16 @@ def test_latex_names_characters_that_its_fonts_lack() -> None:
     assert r"ü \texttt{U+4E2D} \texttt{U+1F642}\texttt{U+0007}" in text
     assert r"\textbf{$\alpha$}" in text
     assert not [c for c in text if ord(c) > 0x17F]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
+@pytest.mark.parametrize("made", [realistic, hostile])
+def test_latex_compiles(made, tmp_path: Path) -> None:
+    (path,) = write_document(made(), tmp_path / "tables.tex")
+    words = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", path.name]
+    ran = subprocess.run(words, cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 0, ran.stdout.decode(errors="replace")[-2000:]
+    assert (tmp_path / "tables.pdf").stat().st_size > 5000
 
 
 # Figures

@@ -15,21 +15,28 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[utf8]{inputenc}
 \usepackage{textcomp}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
 \usepackage[margin=2cm]{geometry}
 \usepackage{booktabs}
 \usepackage{longtable}
 \usepackage{graphicx}
+\setlength{\belowcaptionskip}{6pt}
 % A table wider than the line is shrunk to it.
 \newsavebox{\widetable}
 \newenvironment{fitted}{\begin{lrbox}{\widetable}}{\end{lrbox}%
   \ifdim\wd\widetable>\linewidth\resizebox{\linewidth}{!}{\usebox{\widetable}}%
   \else\usebox{\widetable}\fi}
+% So many tables can't float; each stands where it is, on one page.
+\makeatletter
+\newenvironment{standing}{\par\bigskip\noindent\begin{minipage}{\linewidth}%
+  \def\@captype{table}\centering\small}{\end{minipage}\par\bigskip}
+\makeatother
 """
 ESCAPES = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%",
     "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "[": "{[}", "]": "{]}", "–": "--", "—": "---", "−": "$-$", "∞": r"$\infty$", "×": r"$\times$",
+    "`": r"\textasciigrave{}", "'": r"\textquotesingle{}", "[": "{[}", "]": "{]}", "–": "--", "—": "---", "−": "$-$", "∞": r"$\infty$", "×": r"$\times$",
     "±": r"$\pm$", "≤": r"$\leq$", "≥": r"$\geq$", "≈": r"$\approx$", "→": r"$\rightarrow$",
     "…": r"\dots{}", "“": "``", "”": "''", "’": "'", "‘": "`", "\u00a0": "~", "\u202f": r"\,",
     "α": r"$\alpha$", "β": r"$\beta$", "δ": r"$\delta$", "Δ": r"$\Delta$", "η": r"$\eta$",
@@ -54,8 +61,8 @@ def latex(document: Document) -> str:
     """
     whole = lay_out(document)
     lines = [f"% Tables of: {_comment(whole.title)}", f"% Made with suffice {__version__}."]
-    lines += [PREAMBLE, rf"\title{{{escaped(whole.title)}}}", r"\date{}", r"\begin{document}"]
-    lines += [r"\maketitle", *_tables(whole)]
+    lines += [PREAMBLE, rf"\title{{{escaped(whole.title)}}}", r"\author{}\date{}"]
+    lines += [r"\begin{document}", r"\maketitle", *_tables(whole)]
     for top in whole.parts:
         for part in top.walk():
             if any(isinstance(p.block, Table) for p in part.placed()):
@@ -110,7 +117,7 @@ def _table(placed: Placed, table: Table) -> Iterator[str]:
     full_stop = "" if titled.endswith((".", "?", "!")) else "."
     caption = rf"\caption{{{titled}{full_stop}{note}}}\label{{tab:{placed.name}}}"
     if len(rows) > LONG:
-        yield rf"{{\small\begin{{longtable}}{{@{{}}{spec}@{{}}}}"
+        yield rf"{{\footnotesize\setlength{{\tabcolsep}}{{4pt}}\begin{{longtable}}{{@{{}}{spec}@{{}}}}"
         yield caption + r"\\"
         yield rf"\toprule {head} \midrule \endfirsthead"
         yield rf"\toprule {head} \midrule \endhead"
@@ -118,10 +125,10 @@ def _table(placed: Placed, table: Table) -> Iterator[str]:
         yield from rows
         yield r"\end{longtable}}"
         return
-    yield rf"\begin{{table}}[htbp]\centering\small{caption}"
+    yield rf"\begin{{standing}}{caption}"
     yield rf"\begin{{fitted}}\begin{{tabular}}{{@{{}}{spec}@{{}}}}"
     yield rf"\toprule {head} \midrule"
     yield from rows
     yield r"\bottomrule"
     yield r"\end{tabular}\end{fitted}"
-    yield r"\end{table}"
+    yield r"\end{standing}"
