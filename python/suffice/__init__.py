@@ -46,6 +46,7 @@ _NAMES = {
     "build_info": "suffice.info",
     "errors": "suffice.errors",
     "plot": "suffice.plot",
+    "report": "suffice.report",
     "statistics": "suffice.statistics",
     "study": "suffice.study",
     "testing": "suffice.testing",
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from suffice import errors as errors
     from suffice import metrics as metrics
     from suffice import plot as plot
+    from suffice import report as report
     from suffice import statistics as statistics
     from suffice import study as study
     from suffice import testing as testing

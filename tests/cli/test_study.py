@@ -141,3 +141,25 @@ def test_ctrl_c_finishes_what_runs_and_says_how_to_go_on(tmp_path: Path, workers
     process = start(design, store, "--workers", workers)
     _, errors = process.communicate()
     assert (process.returncode, done(store)) == (0, 96), errors
+
+
+def test_report(suffice, design: Path, tmp_path: Path) -> None:
+    store, page = tmp_path / "s.db", tmp_path / "report.html"
+    ran = suffice("study", "report", store, "--out", tmp_path / "report.pdf")
+    assert ran.code == 2
+    assert "suffice study report: error: " in ran.err
+    assert "ends in .html" in ran.err
+    ran = suffice("study", "report", store, "--out", page, "--format", "pdf")
+    assert ran.code == 2
+    pytest.importorskip("suffice.report.analyses")
+    ran = suffice("study", "report", store, "--out", page)
+    assert ran.code == 2
+    assert not page.exists()
+    assert suffice("study", "run", design, "--store", store, "--workers", 0).code == 0
+    ran = suffice("study", "report", store, "--out", page)
+    assert (ran.code, ran.out, ran.err) == (0, "", f"written: {page}\n")
+    assert "<h1>" in page.read_text()
+    ran = suffice("study", "report", store, "--out", tmp_path / "all", "--format", "tables")
+    assert ran.code == 0, ran
+    assert " more files" in ran.err
+    assert {path.suffix for path in (tmp_path / "all").rglob("*.*")} == {".csv"}

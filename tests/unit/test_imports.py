@@ -13,7 +13,7 @@ PUBLIC = {
     *("build_info", "errors", "plot", "TorchClassifier", "drop_tokens", "__version__"),
     *("Curve", "FromRanking", "Minimal", "Moxi", "Msv", "Pruned", "prune", "Sag", "Sis"),
     *("comparators", "metrics", "statistics", "testing", "Ensemble", "GradientSis"),
-    *("study", "Study", "StudyResult"),
+    *("study", "Study", "StudyResult", "report"),
 }
 
 HEAVY = ("torch", "onnxruntime", "onnx", "matplotlib", "pandas", "scipy", "PIL")
@@ -49,6 +49,12 @@ def test_explaining_a_callable_needs_no_runtime_or_plotting() -> None:
 def test_studies_load_no_tables_or_runtimes() -> None:
     heavy = {"torch", "onnxruntime", "onnx", "matplotlib", "pandas", "pyarrow", "ray"}
     assert not loaded_after("import suffice; suffice.Study; suffice.StudyResult") & heavy
+
+
+def test_reports_load_their_libraries_when_written() -> None:
+    heavy = {"jinja2", "matplotlib", "pandas", "scipy", "PIL", "torch"}
+    code = "import suffice; suffice.report.write, suffice.report.Document"
+    assert not loaded_after(code) & heavy
 
 
 def test_no_public_name_disappears() -> None:

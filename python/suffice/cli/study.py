@@ -1,4 +1,4 @@
-"""``suffice study preset | run | status | export | plan | merge``."""
+"""``suffice study preset | run | status | export | report | plan | merge``."""
 
 from __future__ import annotations
 
@@ -61,6 +61,15 @@ def build(parser: argparse.ArgumentParser) -> None:
     add("store", metavar="STORE")
     add("--out", required=True, metavar="FILE", help=".csv, .parquet, or .json for COCO masks")
     add("--format", choices=("csv", "parquet", "coco"), help="instead of what the name ends in")
+    add = part("report", _report, "write tables, tests and pictures of a store as a report")
+    add("store", metavar="STORE")
+    add("--out", required=True, metavar="PATH", help=".html, .md, .tex, or a folder for all")
+    add(
+        "--format",
+        action="append",
+        choices=("html", "markdown", "latex", "figures", "tables"),
+        help="instead of what the name says; several times for parts of a folder",
+    )
     add = part("plan", _plan, "predict evaluations, time and storage by trying a few jobs")
     add("design", metavar="DESIGN.toml")
     add(
@@ -165,6 +174,14 @@ def _export(args: argparse.Namespace) -> int:
 
     path = StudyResult(args.store).export(args.out, args.format)
     _say(f"written: {path}")
+    return 0
+
+
+def _report(args: argparse.Namespace) -> int:
+    from suffice.report import write
+
+    report, *others = write(args.store, args.out, formats=args.format)
+    _say(f"written: {report}" + (f" and {len(others)} more files" if others else ""))
     return 0
 
 

@@ -13,8 +13,10 @@ from suffice.report.document import (
     Table,
     Text,
 )
+from suffice.report.write import FORMATS, write, write_document
 
 __all__ = [
+    "FORMATS",
     "Cell",
     "Column",
     "Document",
@@ -24,4 +26,6 @@ __all__ = [
     "Section",
     "Table",
     "Text",
+    "write",
+    "write_document",
 ]
