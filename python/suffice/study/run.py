@@ -271,6 +271,7 @@ class Study:
             name=self.design.name,
             analyses=json.dumps(list(self.design.analyses)),
             suffice=__version__,
+            sources=json.dumps(_sources(self.design.images)),
         )
 
 
@@ -278,6 +279,15 @@ _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "name", "analyses"),
 )
+
+
+def _sources(images: Iterable[Item]) -> dict[str, list[Any]]:
+    """File and row of each image that has one, by name: reports show examples on their photos."""
+    return {
+        item.name: [str(Path(item.source).resolve()), item.row]
+        for item in images
+        if isinstance(item.source, (str, Path))
+    }
 
 
 def _check_shard(shard: Shard | None) -> None:
