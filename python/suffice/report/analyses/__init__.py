@@ -7,6 +7,7 @@ where the study does not ask for it, `Skip`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from suffice.report.analyses import (
     sizes,
     thresholds,
 )
-from suffice.report.analyses._common import Skip, caution, count, table_of
+from suffice.report.analyses._common import Skip, caution, count, table_of, without_sets
 from suffice.report.analyses._provenance import asked, provenance
 from suffice.report.document import Block, Column, Document, Section, Text
 from suffice.report.reading import Question, Reading
@@ -112,7 +113,7 @@ def document(reading: Reading) -> Document:
     notes = [*_left_out(skipped)] if skipped else []
     return Document(
         f"Report of {reading.name}",
-        (*asked(reading), *_main(parts, over)),
+        (*asked(reading), *_weights(reading), *_main(parts, over)),
         (*parts, *over, *notes),
         provenance(reading),
     )
@@ -127,7 +128,7 @@ def _question(
             continue
         title, function, _ = REGISTRY[name]
         found: list[Block] = []
-        reason = _run(lambda function=function, found=found: found.extend(function(question)))  # type: ignore[misc]
+        reason = _run(functools.partial(_extend, found, function, question))
         if isinstance(reason, Skip):
             skipped.append((title, question.label, str(reason)))
             if name not in question.reading.analyses:
@@ -158,6 +159,10 @@ def _over(reading: Reading, name: str, skipped: list[tuple[str, str, str]]) -> S
     return made[0]
 
 
+def _extend(found: list[Block], function: Callable[..., Any], question: Question) -> None:
+    found.extend(function(question))
+
+
 def _run(make: Callable[[], Any]) -> Exception | None:
     """Call; what the data made impossible is returned, for a report shows all that is possible."""
     try:
@@ -165,6 +170,14 @@ def _run(make: Callable[[], Any]) -> Exception | None:
     except (InputError, ArithmeticError, np.linalg.LinAlgError) as error:
         return error
     return None
+
+
+def _weights(reading: Reading) -> list[Block]:
+    """Cautions on rows without a set, for each question."""
+    found: list[Block] = []
+    for question in reading.questions:
+        _run(functools.partial(_extend, found, without_sets, question))
+    return found
 
 
 def _main(parts: list[Section], over: list[Section]) -> list[Block]:

@@ -25,6 +25,7 @@ FEW_PHOTOS = 20
 FEW_MODELS = 6
 FEW_WRONG = 10
 SMALL_P = 1e-3
+NOTABLE = 0.05
 WITHOUT = (
     ("empty", ("empty",)),
     ("unattained", ("unattained",)),
@@ -125,6 +126,20 @@ def left_out(question: Question) -> str:
     return text
 
 
+def without_sets(question: Question) -> list[Block]:
+    """A caution where rows without a set, which count as the whole image, weigh much."""
+    counts = question.sizes().counts
+    n, used = counts["unattained"], counts["used"]
+    if n <= NOTABLE * used:
+        return []
+    return [
+        caution(
+            f"{question.label}: {n} of {count(used, 'row')} have no set and count as the whole image; "
+            "read the rows without unattained beside."
+        )
+    ]
+
+
 def test_cells(test: HypothesisTest) -> tuple[Cell, ...]:
     """Cells of `test_columns`."""
     return (
@@ -185,6 +200,13 @@ def few(n: int, least: int, noun: str, nouns: str = "") -> list[Block]:
 def mean_of(values: Floats) -> float:
     """The mean; NaN of none."""
     return float(values.mean()) if len(values) else math.nan
+
+
+def plots() -> Any:
+    """`suffice.plot`, imported where something is drawn: it needs matplotlib."""
+    from suffice import plot
+
+    return plot
 
 
 def canvas(width: float, height: float) -> tuple[Drawing, Any]:

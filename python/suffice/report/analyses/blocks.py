@@ -21,6 +21,7 @@ from suffice.report.analyses._common import (
     test_cells,
     test_columns,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column
 from suffice.report.reading import Question
@@ -60,6 +61,7 @@ def blocks(question: Question) -> list[Block]:
             f"{head[6]:.2f} (1: fully)."
         )
     )
+    made += without_sets(question)
     made += few(int(head[8]), FEW_PHOTOS, "complete photo")
     columns = (ROWS, Column("Between"), Column("Test"), *test_columns("Complete photos"))
     title = "Sizes with photos as blocks"

@@ -15,6 +15,7 @@ from suffice.report.analyses._common import (
     left_out,
     table_of,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column
 from suffice.report.reading import Question
@@ -50,6 +51,7 @@ def blocks(question: Question) -> list[Block]:
             f"Within models, size and confidence correlate with {head.value:+.2f} (Spearman; "
             f"{head.low:+.2f} to {head.high:+.2f} at 95 %)."
         ),
+        *without_sets(question),
         *few(head.n, FEW_PHOTOS, "photo"),
     ]
     columns = (

@@ -19,9 +19,11 @@ from suffice.report.analyses._common import (
     finding,
     p_words,
     percent,
+    plots,
     span,
     table_of,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column, Figure, Section
 from suffice.report.reading import Question, Reading
@@ -126,6 +128,7 @@ def _words(question: Question, rows: list[Any]) -> list[Block]:
         )
     return [
         finding(text),
+        *without_sets(question),
         *few(min(head[8], head[9]), FEW_WRONG, "answer of one kind", "answers of one kind"),
     ]
 
@@ -188,11 +191,9 @@ def _figure(
     rule = "top-1" if any(r == "top-1" for r, _ in curves) else "top-5"
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(6.0, 4.0)
         lines = {m: (c.value, c.low, c.high) for (r, m), c in curves.items() if r == rule}
-        plot.size_curves(
+        plots().size_curves(
             along.thresholds, lines, ax=axis, xlabel=along.axis, ylabel="Right less wrong"
         )
         return drawing

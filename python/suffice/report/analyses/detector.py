@@ -15,8 +15,10 @@ from suffice.report.analyses._common import (
     finding,
     left_out,
     p_words,
+    plots,
     table_of,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column, Figure
 from suffice.report.reading import Question
@@ -51,6 +53,7 @@ def blocks(question: Question) -> list[Block]:
         given.append((label, e.value, e.low, e.high, within.test.log_p, *counts))
     every = {r["score"]: r for r in whole if r["model"] == "all"}
     made: list[Block] = [finding(_words(every, given))]
+    made += without_sets(question)
     made += few(every["area"]["n_incorrect"], FEW_WRONG, "wrong answer")
     made += [_figure(question, every), _table(question, rows)]
     return [*made, _given(question, given)] if given else made
@@ -130,10 +133,8 @@ def _figure(question: Question, every: dict[str, Any]) -> Figure:
     values = {_SCORES[k]: (r["auroc"], r["low"], r["high"]) for k, r in every.items()}
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(6.0, 2.6)
-        plot.detectors(values, ax=axis)
+        plots().detectors(values, ax=axis)
         return drawing
 
     alt = "AUROC: " + ", ".join(

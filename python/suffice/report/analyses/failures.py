@@ -36,10 +36,10 @@ def blocks(question: Question) -> list[Block]:
             (r.model, r.image, int(r.seed), str(r.error or ""))
             for r in failed.head(MOST).itertuples()
         ]
-        columns = (Column("Model"), Column("Photo"), Column("Seed", "count"), Column("Error"))
+        each = (Column("Model"), Column("Photo"), Column("Seed", "count"), Column("Error"))
         note = f"The first {MOST} of {len(failed)}." if len(failed) > MOST else ""
         title = "What failed"
-        made.append(table_of(f"{question.slug}-failures", title, columns, cells, note))
+        made.append(table_of(f"{question.slug}-failures", title, each, cells, note))
     return made
 
 

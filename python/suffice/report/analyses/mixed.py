@@ -18,6 +18,7 @@ from suffice.report.analyses._common import (
     p_words,
     table_of,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column
 from suffice.report.reading import Question
@@ -55,7 +56,7 @@ def blocks(question: Question) -> list[Block]:
                 fitted.n_dropped, "yes" if fitted.converged else "no",
             ))  # fmt: skip
     assert head is not None
-    made.insert(0, finding(_words(head)))
+    made = [finding(_words(head)), *without_sets(question), *made]
     if not covariate:
         made.append(
             caution(

@@ -20,6 +20,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     mean_of,
+    plots,
     square,
     table_of,
 )
@@ -98,7 +99,7 @@ def _counts(slug: str, found: Overlap, names: Sequence[str]) -> Block:
             names[a], names[b], found.n[a, b], found.n_missing[a, b], found.n_infinite[a, b],
             found.dice[a, b], found.hausdorff[a, b], found.hausdorff_mean[a, b],
         )
-        for a, b in zip(i, j, strict=True)
+        for a, b in zip(i.tolist(), j.tolist(), strict=True)
     ]  # fmt: skip
     columns = (
         Column("A"),
@@ -206,11 +207,9 @@ def _agreement(masks: list[Any]) -> float:
 
 def _picture(slug: str, found: Overlap, names: Sequence[str]) -> Figure:
     def draw() -> Drawing:
-        from suffice import plot
-
         side = 2.0 + 0.6 * len(names)
         drawing, axis = canvas(side + 1.0, side)
-        plot.overlap_matrix(found.dice, list(names), ax=axis, title="Mean Dice coefficient")
+        plots().overlap_matrix(found.dice, list(names), ax=axis, title="Mean Dice coefficient")
         return drawing
 
     alt = (
@@ -225,7 +224,7 @@ def _words(found: Overlap, names: Sequence[str]) -> str:
     if np.isnan(values).all():
         return "No two models have sets of the same photo."
     most, least = int(np.nanargmax(values)), int(np.nanargmin(values))
-    pairs = [f"{names[a]} and {names[b]}" for a, b in zip(i, j, strict=True)]
+    pairs = [f"{names[a]} and {names[b]}" for a, b in zip(i.tolist(), j.tolist(), strict=True)]
     if len(values) == 1:
         return f"The sets of {pairs[0]} overlap with a mean Dice coefficient of {values[0]:.2f}."
     return (

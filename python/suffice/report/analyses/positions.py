@@ -13,6 +13,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     percent,
+    plots,
     table_of,
 )
 from suffice.report.document import Block, Column, Figure
@@ -85,10 +86,8 @@ def _figure(question: Question, model: str, found: Positions) -> Figure:
     at = list(question.models).index(model)
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(4.0, 3.4)
-        plot.positions(found.heat, ax=axis, title=model)
+        plots().positions(found.heat, ax=axis, title=model)
         return drawing
 
     alt = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from typing import Any
 
@@ -24,9 +25,8 @@ def blocks(question: Question) -> list[Block]:
     rows: list[Any] = []
     for model in question.models:
         kept = question.first[(question.first["model"] == model) & question.first["area"].notna()]
-        fitted = attempt(
-            lambda rows=kept: _row(question, model, rows), f"{model}, right answers", made
-        )  # type: ignore[misc]  # noqa: B023
+        what = f"{model}, right answers"
+        fitted = attempt(functools.partial(_row, question, model, kept), what, made)
         if fitted is None:
             continue
         rows.append(("all", *fitted))

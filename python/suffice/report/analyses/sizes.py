@@ -18,9 +18,11 @@ from suffice.report.analyses._common import (
     left_out,
     mean_of,
     percent,
+    plots,
     span,
     table_of,
     variants,
+    without_sets,
 )
 from suffice.report.document import Block, Column, Figure, Table
 from suffice.report.reading import Question
@@ -56,6 +58,7 @@ def blocks(question: Question) -> list[Block]:
     sizes = question.sizes()
     models = _rows(sizes, sizes.model, question.models)
     made: list[Block] = [finding(_words(sizes, models))]
+    made += without_sets(question)
     made += few(len(np.unique(sizes.image)), FEW_PHOTOS, "photo")
     made += [_figure(question, sizes), _outcomes(question), _table(question, "model", models)]
     groups = tuple(dict.fromkeys(question.architectures.values()))
@@ -195,10 +198,8 @@ def _figure(question: Question, sizes: Sizes) -> Figure:
     groups = {m: sizes.area[sizes.model == m] for m in question.models if (sizes.model == m).any()}
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(7.0, 1.4 + 0.4 * len(groups))
-        plot.sizes(groups, ax=axis)
+        plots().sizes(groups, ax=axis)
         return drawing
 
     alt = "; ".join(f"{m}: median {percent(float(np.median(a)))}" for m, a in groups.items())
@@ -211,7 +212,7 @@ def _figure(question: Question, sizes: Sizes) -> Figure:
 def _words(sizes: Sizes, rows: list[dict[str, Any]]) -> str:
     *models, every = rows
     text = (
-        f"The median set has {percent(every['median'])} of the image, the mean is "
+        f"The median size of a set is {percent(every['median'])} of the image, the mean "
         f"{percent(every['mean'])} ({span(every['mean_low'], every['mean_high'])}), over "
         f"{count(len(np.unique(sizes.image)), 'photo')} and {count(len(models), 'model')}."
     )

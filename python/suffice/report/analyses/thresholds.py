@@ -14,6 +14,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     percent,
+    plots,
     table_of,
 )
 from suffice.report.document import Block, Column, Figure, Section
@@ -86,11 +87,9 @@ def _curves(reading: Reading, along: Along) -> dict[str, ThresholdCurve]:
 
 def _figure(along: Along, curves: dict[str, ThresholdCurve], note: str) -> Figure:
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(6.0, 4.0)
         lines = {m: (c.value, c.low, c.high) for m, c in curves.items()}
-        plot.size_curves(
+        plots().size_curves(
             along.thresholds, lines, ax=axis, xlabel=along.axis, ylabel="Share of the image"
         )
         return drawing
