@@ -100,14 +100,15 @@ def variants(question: Question) -> list[tuple[str, Sizes]]:
     """
     whole = question.sizes()
     found = [("all", whole)]
-    seen = {whole.counts["used"]}
+    seen = [whole.counts | {"excluded": 0}]
     for name, exclude in WITHOUT:
         try:
             sizes = question.sizes(exclude)
         except InputError:
             continue
-        if sizes.counts["used"] not in seen:
-            seen.add(sizes.counts["used"])
+        left = sizes.counts | {"excluded": 0}
+        if left not in seen:
+            seen.append(left)
             found.append((f"without {name}", sizes))
     return found
 
