@@ -199,4 +199,4 @@ def _figure(
         return drawing
 
     alt = f"Mean size of right less wrong answers ({rule}) against the threshold, for each model."
-    return Figure(f"correctness-{along.slug}", title, draw, alt, note)
+    return Figure(f"correctness-{along.slug}-figure", title, draw, alt, note)

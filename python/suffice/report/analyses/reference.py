@@ -65,7 +65,10 @@ def blocks(question: Question) -> list[Block]:
 
 def _row(question: Question, model: str, rows: Any) -> tuple[Any, ...]:
     """What is fitted to the right answers among rows of a model, and says of the wrong ones."""
-    fitted = fit(question, rows[rows["correct"].fillna(False).astype(bool)])
+    right = rows[rows["correct"].fillna(False).astype(bool)]
+    if not len(right):
+        raise InputError("no right answer with a set; a reference is made of these")
+    fitted = fit(question, right)
     wrong = rows[~rows["correct"].fillna(True).astype(bool)]
     return (model, *_summary(fitted, model), *_flagged(fitted, model, wrong))
 

@@ -95,7 +95,7 @@ def _figure(along: Along, curves: dict[str, ThresholdCurve], note: str) -> Figur
         return drawing
 
     return Figure(
-        f"thresholds-{along.slug}", f"Size along thresholds: {along.label}", draw,
+        f"thresholds-{along.slug}-figure", f"Size along thresholds: {along.label}", draw,
         f"Mean size against the threshold. {_words(along, curves)}", note,
     )  # fmt: skip
 
