@@ -70,7 +70,7 @@ def test_right_less_wrong_along_thresholds(tmp_path: Path) -> None:
     rows = along_rows()
     section = correctness.section(reading_of(tmp_path, rows))
     found = {(r["Right by"], r["Model"], r["Threshold"]): r for r in table(section.blocks, "along")}
-    for (rule, model, threshold), row in found.items():
+    for (_, model, threshold), row in found.items():
         mine = [
             (r["mask"].mean(), r["target"] == 1)
             for r in rows

@@ -141,7 +141,9 @@ def _figure(question: Question, every: dict[str, Any]) -> Figure:
         f"{k} {v[0]:.2f} ({v[1]:.2f} to {v[2]:.2f})" for k, v in values.items()
     )
     note = "Mean over models, with 95 % intervals."
-    return Figure(f"{question.slug}-detector-figure", "Scores for misclassification", draw, alt, note)
+    return Figure(
+        f"{question.slug}-detector-figure", "Scores for misclassification", draw, alt, note
+    )
 
 
 def _words(every: dict[str, Any], given: list[Any]) -> str:
