@@ -17,6 +17,7 @@ from suffice.metrics import dice, hausdorff
 from suffice.report.grids import Grid, common_grid, onto
 from suffice.report.reading import PLAIN_GREY, Reading
 from suffice.statistics import overlap
+from suffice.study.images import Item
 from suffice.study.result import StudyResult
 
 
@@ -177,6 +178,18 @@ def test_the_photo_of_a_row(tmp_path: Path) -> None:
     assert (picture == PLAIN_GREY).all()
     path.unlink()
     assert not reading.picture(next(reading.frame.itertuples()))[1]
+
+
+def test_photos_of_an_npz(tmp_path: Path) -> None:
+    images = np.random.default_rng(4).integers(0, 255, (2, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "set.npz", images=images)
+    digest = Item("p", str(tmp_path / "set.npz"), row=1).sha256()
+    preprocess = {"size": [8, 8], "mean": [0, 0, 0], "std": [1, 1, 1]}
+    row = {"image": "p", "mask": block(0.5), "preprocess": preprocess, "sha256": digest}
+    reading = read(tmp_path, [row], sources=json.dumps({"p": [str(tmp_path / "set.npz"), 1]}))
+    picture, there = reading.picture(next(reading.frame.itertuples()))
+    assert there
+    np.testing.assert_array_equal(picture, images[1])
 
 
 def test_nothing_to_report(tmp_path: Path) -> None:

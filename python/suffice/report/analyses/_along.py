@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -55,19 +56,20 @@ class Along:
         return np.asarray(self.model == model)
 
 
-def all_along(reading: Reading, proved: bool = False) -> list[Along]:
+@functools.lru_cache(maxsize=2)  # two parts of a report read them
+def all_along(reading: Reading, proved: bool) -> tuple[Along, ...]:
     """Every method that was asked at several thresholds of one kind, or kept its order.
 
     With `proved` only of photos whose sets are neither empty nor uncertified.
     """
-    return [*_from_criteria(reading, proved), *_from_orders(reading, proved)]
+    return (*_from_criteria(reading, proved), *_from_orders(reading, proved))
 
 
 def variants(reading: Reading) -> list[tuple[Along, Along | None]]:
     """Each, and the same without empty and uncertified sets where that is another."""
-    strict = {along.slug: along for along in all_along(reading, proved=True)}
+    strict = {along.slug: along for along in all_along(reading, True)}
     found = []
-    for along in all_along(reading):
+    for along in all_along(reading, False):
         other = strict.get(along.slug)
         same = other is not None and len(other.sizes) == len(along.sizes)
         found.append((along, None if same else other))

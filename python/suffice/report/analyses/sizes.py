@@ -26,7 +26,7 @@ from suffice.report.analyses._common import (
 )
 from suffice.report.document import Block, Column, Figure, Table
 from suffice.report.reading import Question
-from suffice.statistics import Sizes, by_group, seed_spread
+from suffice.statistics import Sizes, by_group, seed_spread, size_curve
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing
@@ -64,7 +64,8 @@ def blocks(question: Question) -> list[Block]:
     groups = tuple(dict.fromkeys(question.architectures.values()))
     if 1 < len(groups) < len(question.models):
         made.append(_table(question, "architecture", _rows(sizes, sizes.architecture, groups)))
-    made += [_answers(question, sizes, groups), *_without(question), *_seeds(question, sizes)]
+    made += [*_answers_figure(question, sizes), _answers(question, sizes, groups)]
+    made += [*_without(question), *_seeds(question, sizes)]
     return made
 
 
@@ -122,6 +123,36 @@ def _answers(question: Question, sizes: Sizes, groups: tuple[str, ...]) -> Table
         "different photos here; the mixed model and the permutation compare within photos. "
         "Intervals of 95 %, photos resampled.",
     )
+
+
+def _answers_figure(question: Question, sizes: Sizes) -> list[Block]:
+    values: dict[str, tuple[Any, Any]] = {}
+    for model in question.models:
+        here = sizes.model == model
+        parts = [here & (sizes.correct == answer) for answer in (1.0, 0.0)]
+        if all(part.any() for part in parts):
+            right, wrong = (_mean(sizes, part) for part in parts)
+            values[model] = right, wrong
+    if not values:
+        return []
+
+    def draw() -> Drawing:
+        drawing, axis = canvas(7.0, 1.4 + 0.4 * len(values))
+        plots().correctness(values, ax=axis, label="Mean area (% of the pixels)")
+        return drawing
+
+    alt = "; ".join(
+        f"{m}: right {percent(r[0])}, wrong {percent(w[0])}" for m, (r, w) in values.items()
+    )
+    title = "Mean size of right and wrong answers"
+    note = "By top-1, with 95 % intervals."
+    return [Figure(f"{question.slug}-sizes-answers-figure", title, draw, f"{title}. {alt}", note)]
+
+
+def _mean(sizes: Sizes, here: Any) -> tuple[float, float, float]:
+    """The mean with its interval, photos resampled."""
+    curve = size_curve([0.0], sizes.area[here][:, None], clusters=sizes.image[here])
+    return float(curve.value[0]), float(curve.low[0]), float(curve.high[0])
 
 
 def _with(sizes: Sizes, correct: Any) -> Sizes:
