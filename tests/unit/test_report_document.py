@@ -276,8 +276,9 @@ def test_a_real_study_with_its_photos(tmp_path: Path) -> None:
 
 
 def test_a_part_of_a_study_says_so(tmp_path: Path) -> None:
-    reading = reading_of(tmp_path, made_rows())
+    rows = [{"image": str(k), "mask": block(0.5)} for k in range(4)]
+    reading = reading_of(tmp_path, rows, analyses='["costs"]')
     with Store(reading.result.path) as store, store.transaction():
         store.db.execute("UPDATE jobs SET state = 'open' WHERE key = 'key3'")
     made = document(Reading(reading.result))
-    assert any("1 of 180 jobs are not done" in t for t in texts(made.blocks, "caution"))
+    assert any("1 of 4 jobs are not done" in t for t in texts(made.blocks, "caution"))

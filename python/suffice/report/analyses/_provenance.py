@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from suffice import __version__
-from suffice.report.analyses._common import count, listing
+from suffice.report.analyses._common import FEW_PHOTOS, count, few, listing
 from suffice.report.document import Block, Text
 from suffice.report.reading import Reading
 from suffice.study.store import Store
@@ -44,6 +44,7 @@ def asked(reading: Reading) -> list[Block]:
         )
     if states.get("failed"):
         made.append(Text(f"{count(states['failed'], 'job')} failed.", "caution"))
+    made += few(frame["image_sha256"].nunique(), FEW_PHOTOS, "photo")
     labelled = int(frame["label"].notna().sum())
     if not labelled:
         made.append(Text("No photo has a label, so right and wrong are unknown.", "caution"))

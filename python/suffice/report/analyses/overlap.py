@@ -79,7 +79,7 @@ def _between(question: Question, found: Overlap, names: Sequence[str]) -> list[B
             )
         )  # fmt: skip
     made.append(_counts(slug, found, names))
-    made.append(_without(question, found, names))
+    made += _without(question, found, names)
     best = best_models(question)
     if 2 < len(names) <= _MOST_TESTED:
         made += _tests(slug, "models", found)
@@ -136,7 +136,7 @@ def _tests(slug: str, what: str, found: Overlap) -> list[Block]:
     return [*made, table_of(f"{slug}-tests", title, columns, rows, note)]
 
 
-def _without(question: Question, found: Overlap, names: Sequence[str]) -> Block:
+def _without(question: Question, found: Overlap, names: Sequence[str]) -> list[Block]:
     """Mean Dice over all pairs, and without photos on which a set of the pair is such."""
     i, j = np.triu_indices(len(names), 1)
     kinds = _kinds(question, names)
@@ -157,7 +157,9 @@ def _without(question: Question, found: Overlap, names: Sequence[str]) -> Block:
     )
     note = "A pair is left out on a photo where either of its sets is such."
     title = "Overlap over all pairs, without some sets"
-    return table_of(f"{question.slug}-overlap-without", title, columns, rows, note)
+    if len(rows) < 2:
+        return []
+    return [table_of(f"{question.slug}-overlap-without", title, columns, rows, note)]
 
 
 def _kinds(question: Question, names: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
