@@ -59,12 +59,17 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     >>> spearman([1, 2, 3], [10, 30, 20])
     0.5
     """
-    from scipy.stats import rankdata
-
-    a, b = rankdata(np.asarray(x, np.float64)), rankdata(np.asarray(y, np.float64))
+    a, b = _mean_ranks(np.asarray(x, np.float64)), _mean_ranks(np.asarray(y, np.float64))
     a, b = a - a.mean(), b - b.mean()
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / scale if scale else float("nan")
+
+
+def _mean_ranks(values: Floats) -> Floats:
+    """Ranks from 1, ties their mean: `scipy.stats.rankdata` without what it costs in a loop."""
+    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(count) - (count - 1) / 2.0)[place]
+    return ranks
 
 
 def rank_permutation(

@@ -14,6 +14,7 @@ from suffice.methods.base import Method
 from suffice.models.baselines import make_baseline
 from suffice.models.labels import read_labels
 from suffice.models.preprocess import Preprocess
+from suffice.study.analyses import check_analysis
 from suffice.study.images import Item, unique
 from suffice.types import JsonObject
 
@@ -199,7 +200,7 @@ class Design:
     preset : str
         The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
     analyses : tuple of str
-        What the report shall show; kept as text.
+        What the report shall show, of `suffice.study.analyses.ANALYSES`; empty: all that applies.
     text : str
         The file it came from, if any.
     """
@@ -229,7 +230,8 @@ class Design:
         Raises
         ------
         SettingsError
-            If something is missing or there twice, or a label is wanted and not known.
+            If something is missing or there twice, a label is wanted and not known, or an analysis
+            is unknown.
         """
         for what in ("models", "images", "methods", "criteria", "baselines", "seeds", "grains"):
             values = getattr(self, what)
@@ -240,6 +242,8 @@ class Design:
                 twice = next(n for n in names if names.count(n) > 1)
                 raise SettingsError(f"{what}: {twice!r} is there twice")
         self._check_methods()
+        for name in self.analyses:
+            check_analysis(name)
         unique(list(self.images))
         if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
             raise SettingsError(f"target label: image {lost[0].name} has no label")

@@ -275,6 +275,7 @@ class Study:
             analyses=json.dumps(list(self.design.analyses)),
             preset=self.design.preset,
             suffice=__version__,
+            sources=json.dumps(_sources(self.design.images)),
         )
 
 
@@ -282,6 +283,15 @@ _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "name", "analyses", "preset"),
 )
+
+
+def _sources(images: Iterable[Item]) -> dict[str, list[Any]]:
+    """File and row of each image that has one, by name: reports show examples on their photos."""
+    return {
+        item.name: [str(Path(item.source).resolve()), item.row]
+        for item in images
+        if isinstance(item.source, (str, Path))
+    }
 
 
 def _check_shard(shard: Shard | None) -> None:
