@@ -19,6 +19,7 @@ from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.models.base import Classifier
+    from suffice.study.probes.base import Probe
 
 COMPARATOR = "comparator:"
 MODEL_OPTIONS = ("output", "labels", "device", "batch_size", "input_shape", "threads")
@@ -189,7 +190,9 @@ class Design:
         How often a job is tried before it is recorded as failed.
     name : str
     analyses : tuple of str
-        What the report shall show; kept as text.
+        What the report shall show; kept as text. Those that need a probe have it run.
+    probes : dict of str to dict
+        Settings of probes.
     text : str
         The file it came from, if any.
     """
@@ -210,6 +213,7 @@ class Design:
     attempts: int = 3
     name: str = "study"
     analyses: tuple[str, ...] = ()
+    probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     text: str = ""
 
     def checked(self) -> Self:
@@ -236,9 +240,17 @@ class Design:
                     f"method {method.name}: {unknown[0]!r} is no model of the study; it has "
                     f"{', '.join(sorted(known))}"
                 )
+        for name in self.probes:
+            self.probe(name)
         if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
             raise SettingsError(f"target label: image {lost[0].name} has no label")
         return self
+
+    def probe(self, name: str) -> Probe:
+        """A probe as this design sets it."""
+        from suffice.study.probes import make_probe
+
+        return make_probe(name, self.probes.get(name))
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process.

@@ -22,10 +22,11 @@ from suffice.study.design import (
     check_criterion,
 )
 from suffice.study.images import Item
+from suffice.study.probes import make_probe
 
 T = TypeVar("T")
 
-_TOP = ("study", "models", "images", "methods")
+_TOP = ("study", "models", "images", "methods", "probes")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "analyses"),
@@ -79,13 +80,30 @@ class _Reader:
         methods = tuple(self.each("methods", self.method))
         self.twice("methods", [m.name for m in methods])
         images = tuple(i for part in self.each("images", self.images) for i in part)
+        probes = self.probes()
         values = {key: self.value(("study", key), study[key]) for key in study}
         return self.within(
             ("study",),
             lambda: Design(
-                models, images, methods, **{"name": name, **values}, text=text
+                models, images, methods, **{"name": name, **values}, probes=probes, text=text
             ).checked(),
         )
+
+    def probes(self) -> dict[str, dict[str, Any]]:
+        """Settings of probes, each tried."""
+        tables = self.data.get("probes", {})
+        if not isinstance(tables, dict):
+            self.lines.fail(("probes",), "probes should be tables: [probes.NAME]")
+        for name, settings in tables.items():
+            if not isinstance(settings, dict):
+                self.lines.fail(("probes", name), f"expected a table: [probes.{name}]")
+            self.within(("probes", name), lambda n=name: make_probe(n))  # type: ignore[misc]
+            for key, value in settings.items():
+                self.within(
+                    ("probes", name, key),
+                    lambda n=name, k=key, v=value: make_probe(n, {k: v}),  # type: ignore[misc]
+                )
+        return tables
 
     # -- pieces ---------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from suffice.explanation import Explanation
 from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
+from suffice.study.probes import table
 from suffice.study.store import Store
 from suffice.types import JsonObject
 
@@ -79,9 +80,31 @@ class StudyResult:
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """Model, method and image of what failed, and why."""
+        """Model, method and image of what failed, and why; of probes also which, and who was asked."""
         with Store(self.path, "read") as store:
-            return store.failures(self._keys)
+            probes = [
+                (f"{r['probe']} of {r['of']}, asked {r['model']}", r["value"]["error"])
+                for r in table.rows(store, self._keys)
+                if "error" in r["value"]
+            ]
+            return store.failures(self._keys) + probes
+
+    def probes(self, name: str) -> list[JsonObject]:
+        """What a probe measured: ``key``, ``model`` (the one that was asked) and its values.
+
+        Tasks that failed or had nothing to ask are not in it.
+        """
+        with Store(self.path, "read") as store:
+            return [
+                {"key": row["key"], "model": row["model"], **row["value"]}
+                for row in table.rows(store, self._keys)
+                if row["probe"] == name and table.state_of(row["value"]) == "done"
+            ]
+
+    def probe_states(self) -> dict[str, dict[str, dict[str, int]]]:
+        """By probe and model asked: how many tasks are done, skipped, failed and open."""
+        with Store(self.path, "read") as store:
+            return table.counts(store, self._keys)
 
     @property
     def analyses(self) -> list[str]:
