@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from suffice.criterion import Criterion
@@ -12,9 +11,9 @@ from suffice.errors import SettingsError
 from suffice.methods import all_methods, get_method
 from suffice.methods.base import Method
 from suffice.models.baselines import make_baseline
-from suffice.models.labels import read_labels
 from suffice.models.preprocess import Preprocess
 from suffice.study.images import Item, unique
+from suffice.study.loading import load, options_to_dict, source_to_dict
 from suffice.types import JsonObject
 
 if TYPE_CHECKING:
@@ -36,12 +35,13 @@ class ModelSpec:
     ----------
     name : str
         In tables.
-    source : str or object
-        What `suffice.as_classifier` takes.
+    source : str or object, or a list of them
+        What `suffice.as_classifier` takes; a list is a `suffice.Ensemble`.
     architecture : str
         The group it belongs to.
     options : dict
-        Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields.
+        Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields, or a list of one for
+        each member of an ensemble.
     limit : int or None
         It sees the first so many images only.
     """
@@ -59,39 +59,15 @@ class ModelSpec:
 
         Where `gradients` are needed, an ONNX file is converted to torch.
         """
-        from suffice.models.factory import as_classifier
-
-        options = dict(self.options)
-        if isinstance(options.get("preprocess"), dict):
-            options["preprocess"] = Preprocess.from_dict(options["preprocess"])
-        if isinstance(self.source, (str, Path)):
-            if device is not None:
-                options.setdefault("device", device)
-            if threads is not None and options.get("device", "auto") in ("auto", "cpu"):
-                options.setdefault("threads", threads)
-        if gradients and str(self.source).lower().endswith(".onnx"):
-            from suffice.models.torch_model import TorchClassifier
-
-            if isinstance(options.get("labels"), (str, Path)):
-                options["labels"] = read_labels(options["labels"])
-            return TorchClassifier.from_onnx(self.source, **options)
-        return as_classifier(self.source, **options)
+        return load(self.source, self.options, device, threads, gradients)
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process."""
-        if not isinstance(self.source, (str, Path)):
-            raise SettingsError(
-                f"model {self.name} is a Python object, which stays in this process: run with "
-                "workers=0, or give an ONNX file or a name"
-            )
-        options = dict(self.options)
-        if isinstance(options.get("preprocess"), Preprocess):
-            options["preprocess"] = options["preprocess"].to_dict()
         return {
             "name": self.name,
-            "source": str(self.source),
+            "source": source_to_dict(self.source, self.name),
             "architecture": self.architecture,
-            "options": options,
+            "options": options_to_dict(self.options),
             "limit": self.limit,
         }
 

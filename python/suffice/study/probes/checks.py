@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from suffice.errors import SettingsError
@@ -16,7 +17,7 @@ def check_numbers(probe: str, name: str, values: Any, low: float, high: float) -
         not numbers
         or not values
         or not all(low < v <= high for v in values)
-        or any(b <= a for a, b in zip(values, values[1:], strict=False))
+        or any(b <= a for a, b in itertools.pairwise(values))
     ):
         what = f"above {low:g}" + (f" and up to {high:g}" if high < float("inf") else "")
         raise SettingsError(
