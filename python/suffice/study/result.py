@@ -82,12 +82,7 @@ class StudyResult:
     def failures(self) -> list[tuple[str, str]]:
         """Model, method and image of what failed, and why; of probes also which, and who was asked."""
         with Store(self.path, "read") as store:
-            probes = [
-                (f"{r['probe']} of {r['of']}, asked {r['model']}", r["value"]["error"])
-                for r in table.rows(store, self._keys)
-                if "error" in r["value"]
-            ]
-            return store.failures(self._keys) + probes
+            return store.failures(self._keys) + table.failures(store, self._keys)
 
     def probes(self, name: str) -> list[JsonObject]:
         """What a probe measured: ``key``, ``model`` (the one that was asked) and its values.
@@ -96,9 +91,8 @@ class StudyResult:
         """
         with Store(self.path, "read") as store:
             return [
-                {"key": row["key"], "model": row["model"], **row["value"]}
-                for row in table.rows(store, self._keys)
-                if row["probe"] == name and table.state_of(row["value"]) == "done"
+                {"key": key, "model": model, **value}
+                for key, model, value in table.values(store, name, self._keys)
             ]
 
     def probe_states(self) -> dict[str, dict[str, dict[str, int]]]:

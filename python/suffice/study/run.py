@@ -242,7 +242,9 @@ class Study:
                 Pool(bench, opened, count, list(devices)).run(stop, tick)
             names = [name for name in self.design.analyses if name in PROBES]
             if names and not stop():
-                self._probe(bench, opened, names, jobs, stop, tick, retry)
+                # Ray's actors answer jobs only.
+                processes = 0 if executor == "ray" else count
+                self._probe(bench, opened, names, jobs, processes, devices, stop, tick, retry)
         return StudyResult(path, {job.key for job in jobs})
 
     def probe(
@@ -250,7 +252,8 @@ class Study:
         store: str | Path,
         names: Sequence[str] = (),
         *,
-        device: str | None = None,
+        workers: int | None = 0,
+        devices: Sequence[str] = (),
         retry: bool = False,
         should_stop: Callable[[], bool] | None = None,
     ) -> StudyResult:
@@ -262,8 +265,8 @@ class Study:
             Of a run of this study, or of several that were merged.
         names : sequence of str
             Of `suffice.study.probes.PROBES`; by default those that the design's analyses need.
-        device : str, optional
-            For models that don't say where they run.
+        workers, devices
+            As of `run`; a process asks one model.
         retry : bool
             Whether what failed is tried again.
         should_stop : callable, optional
@@ -281,11 +284,14 @@ class Study:
             If there is no such store, or it can't be written.
         """
         wanted = names or [name for name in self.design.analyses if name in PROBES]
+        count = self._workers(workers)
         prepared = self.prepare()
         with Store(store) as opened:
-            bench = Bench(self.design, prepared.items, device)
+            bench = Bench(self.design, prepared.items, devices[0] if devices else None)
             stop = should_stop or (lambda: False)
-            self._probe(bench, opened, wanted, prepared.jobs, stop, lambda: None, retry)
+            self._probe(
+                bench, opened, wanted, prepared.jobs, count, devices, stop, lambda: None, retry
+            )
         return StudyResult(store, {job.key for job in prepared.jobs})
 
     def _probe(
@@ -294,16 +300,27 @@ class Study:
         store: Store,
         names: Sequence[str],
         jobs: Sequence[Job],
+        workers: int,
+        devices: Sequence[str],
         stop: Callable[[], bool],
         tick: Callable[[], None],
         retry: bool,
     ) -> None:
-        """Run probes in this process, model by model."""
-        from suffice.study.probes.running import run_probes
+        """Run probes model by model, in this process or in others."""
+        from suffice.study.probes.pool import ProbePool
+        from suffice.study.probes.running import begin, run_model
 
         probes = [self.design.probe(name) for name in names]
-        facts = self.prepare().facts
-        run_probes(bench, store, probes, jobs, facts, should_stop=stop, tick=tick, retry=retry)
+        wants, finished = begin(bench, store, probes, jobs, self.prepare().facts)
+        if workers:
+            ProbePool(bench, store, probes, finished, workers, devices, retry).run(
+                wants, stop, tick
+            )
+            return
+        for want in wants:
+            run_model(
+                bench, store, probes, want, finished, should_stop=stop, tick=tick, retry=retry
+            )
 
     def _workers(self, workers: int | None) -> int:
         """How many processes; checks that the design can be told to them."""

@@ -94,8 +94,8 @@ def deletion_of(explanation: Explanation, units: Units) -> Units:
 def why_none(explanation: Explanation) -> JsonObject:
     """Why there is no order."""
     return {
-        "skipped": f"{explanation.method['name']} kept no order here: study.responsibility = "
-        '"ranks" keeps the maps of methods that make one'
+        "skipped": f"no order of {explanation.method['name']} was kept: it makes none, was stopped "
+        'early, or needs responsibility = "ranks" in the design'
     }
 
 

@@ -29,8 +29,6 @@ class Part:
         The model asked.
     asked : str
         Digest of all but the job that can change its values.
-    total : int
-        Tasks in all.
     left : list of list of Job
         Those to do, by image.
     """
@@ -38,24 +36,36 @@ class Part:
     probe: Probe
     model: str
     asked: str
-    total: int
     left: list[list[Job]]
 
 
-def run_probes(
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a run wants of one model.
+
+    Attributes
+    ----------
+    model : str
+        The model asked.
+    limit : int or None
+        It sees the first so many images only.
+    asked : dict of str to str
+        By probe, the digest of all but the job that can change its values.
+    """
+
+    model: str
+    limit: int | None
+    asked: dict[str, str]
+
+
+def begin(
     bench: Bench,
     store: Store,
     probes: Sequence[Probe],
     jobs: Sequence[Job],
     facts: Sequence[ModelFacts],
-    *,
-    should_stop: Callable[[], bool] = lambda: False,
-    tick: Callable[[], None] = lambda: None,
-    retry: bool = False,
-) -> None:
-    """Do all tasks of probes that the store doesn't have, for the finished jobs among these.
-
-    Every image is one transaction. A model or image that fails is recorded and the others go on.
+) -> tuple[list[Want], list[Job]]:
+    """Make the table, and say in the store what is wanted.
 
     Parameters
     ----------
@@ -63,8 +73,60 @@ def run_probes(
     store : Store
     probes : sequence of Probe
     jobs : sequence of Job
+        Those that are finished take part.
     facts : sequence of ModelFacts
-        Of the design's models.
+        Of the design's models, each of which is asked.
+
+    Returns
+    -------
+    wants : list of Want
+        One for each model.
+    finished : list of Job
+    """
+    table.create(store)
+    done = {key for (key,) in store.query("SELECT key FROM jobs WHERE state = 'done'")}
+    finished = [job for job in jobs if job.key in done]
+    wants = [
+        Want(model.name, model.limit, {p.name: _asked(p, model) for p in probes}) for model in facts
+    ]
+    # Other probes of this store stay; models that the design no longer has go.
+    names = {want.model for want in wants}
+    kept = {
+        probe: {model: plan for model, plan in models.items() if model in names}
+        for probe, models in table.wanted(store).items()
+    }
+    for want in wants:
+        for probe in probes:
+            total = len(_tasks_of(bench, probe, want, finished))
+            plan = {"asked": want.asked[probe.name], "total": total}
+            kept.setdefault(probe.name, {})[want.model] = plan
+    table.set_wanted(store, kept)
+    return wants, finished
+
+
+def run_model(
+    bench: Bench,
+    store: Store,
+    probes: Sequence[Probe],
+    want: Want,
+    jobs: Sequence[Job],
+    *,
+    should_stop: Callable[[], bool] = lambda: False,
+    tick: Callable[[], None] = lambda: None,
+    retry: bool = False,
+) -> None:
+    """Ask one model what the store doesn't have.
+
+    Every image is one transaction. What fails is recorded, and the rest goes on.
+
+    Parameters
+    ----------
+    bench : Bench
+    store : Store
+    probes : sequence of Probe
+    want : Want
+    jobs : sequence of Job
+        Finished ones.
     should_stop, tick : callable
         Asked before, and called after each image.
     retry : bool
@@ -75,31 +137,51 @@ def run_probes(
     StoreError
         If the store can't be written.
     """
-    table.create(store)
-    done = {key for (key,) in store.query("SELECT key FROM jobs WHERE state = 'done'")}
-    finished = [job for job in jobs if job.key in done]
-    parts = [
-        _part(bench, store, probe, model, finished, retry) for model in facts for probe in probes
-    ]
-    wanted: dict[str, dict[str, JsonObject]] = table.wanted(store)
-    for part in parts:
-        of = wanted.setdefault(part.probe.name, {})
-        of[part.model] = {"asked": part.asked, "total": part.total}
-    names = {model.name for model in facts}
-    table.set_wanted(
-        store,
-        {probe: {m: w for m, w in of.items() if m in names} for probe, of in wanted.items()},
-    )
-    for part in parts:
+    for probe in probes:
+        part = part_of(bench, store, probe, want, jobs, retry)
         if part.left and not should_stop():
             _run(bench, store, part, should_stop, tick)
 
 
-def _part(
-    bench: Bench, store: Store, probe: Probe, model: ModelFacts, jobs: list[Job], retry: bool
+def fail_model(
+    bench: Bench,
+    store: Store,
+    probes: Sequence[Probe],
+    want: Want,
+    jobs: Sequence[Job],
+    error: str,
+) -> None:
+    """Record that a model could not be asked what the store doesn't have of it."""
+    for probe in probes:
+        _fail(store, part_of(bench, store, probe, want, jobs, retry=False), error)
+
+
+def part_of(
+    bench: Bench, store: Store, probe: Probe, want: Want, jobs: Sequence[Job], retry: bool
 ) -> Part:
-    """What a probe wants of a model, and what is left of it."""
-    asked = digest(
+    """What a probe still wants of a model."""
+    asked = want.asked[probe.name]
+    known = table.known(store, probe.name, want.model)
+    images: dict[str, list[Job]] = {}
+    for job in _tasks_of(bench, probe, want, jobs):
+        before, failed = known.get(job.key, ("", False))
+        if before != asked or (retry and failed):
+            images.setdefault(job.image_sha256, []).append(job)
+    return Part(probe, want.model, asked, list(images.values()))
+
+
+def _tasks_of(bench: Bench, probe: Probe, want: Want, jobs: Sequence[Job]) -> list[Job]:
+    seen = set(list(bench.items)[: want.limit])  # a model with a limit sees no more images here
+    return [
+        job
+        for job in jobs
+        if job.image_sha256 in seen and (probe.others or job.model == want.model)
+    ]
+
+
+def _asked(probe: Probe, model: ModelFacts) -> str:
+    """Digest of what is asked and who."""
+    return digest(
         {
             "probe": probe.name,
             "version": probe.version,
@@ -110,19 +192,6 @@ def _part(
             "precision": model.precision,
         }
     )
-    seen = set(list(bench.items)[: model.limit])  # a model with a limit sees no more images here
-    wanted = [
-        job
-        for job in jobs
-        if job.image_sha256 in seen and (probe.others or job.model == model.name)
-    ]
-    known = table.known(store, probe.name, model.name)
-    images: dict[str, list[Job]] = {}
-    for job in wanted:
-        value = known.get(job.key)
-        if value is None or value.get("asked") != asked or (retry and "error" in value):
-            images.setdefault(job.image_sha256, []).append(job)
-    return Part(probe, model.name, asked, len(wanted), list(images.values()))
 
 
 def _run(
@@ -135,8 +204,7 @@ def _run(
     try:
         clf = bench.classifier(part.model)
     except Exception as error:  # whatever a model's library raises
-        for jobs in part.left:
-            table.put(store, [_row(part, job, {"error": describe(error)}) for job in jobs])
+        _fail(store, part, describe(error))
         return
     asker = Asker(clf, part.model, part.probe)
     with ThreadPoolExecutor(max(1, clf.workers), thread_name_prefix="suffice") as pool:
@@ -153,6 +221,11 @@ def _run(
                     rows = [_row(part, j, v) for j, v in zip(jobs, found, strict=True)]
                     table.put(store, rows)
                     tick()
+
+
+def _fail(store: Store, part: Part, error: str) -> None:
+    for jobs in part.left:
+        table.put(store, [_row(part, job, {"error": error}) for job in jobs])
 
 
 def _chunks(part: Part, clf: Classifier) -> Iterator[list[list[Job]]]:

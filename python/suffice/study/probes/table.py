@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from suffice.types import JsonObject
@@ -44,10 +44,14 @@ def put(store: Store, rows: Sequence[Row]) -> None:
         )
 
 
-def known(store: Store, probe: str, model: str) -> dict[str, JsonObject]:
-    """Keys of the tasks that are done, with their values."""
-    rows = store.query("SELECT key, value FROM probes WHERE probe = ? AND model = ?", probe, model)
-    return {key: json.loads(value) for key, value in rows}
+def known(store: Store, probe: str, model: str) -> dict[str, tuple[str, bool]]:
+    """By key what is there: the digest of what was asked, and whether it failed."""
+    query = (
+        "SELECT key, json_extract(value, '$.asked'), json_extract(value, '$.error') IS NOT NULL "
+        "FROM probes WHERE probe = ? AND model = ?"
+    )
+    rows = store.query(query, probe, model)
+    return {key: (asked, bool(failed)) for key, asked, failed in rows}
 
 
 def set_wanted(store: Store, wanted: dict[str, dict[str, JsonObject]]) -> None:
@@ -61,53 +65,67 @@ def wanted(store: Store) -> dict[str, dict[str, JsonObject]]:
     return found
 
 
-def rows(store: Store, keys: Collection[str] | None = None) -> list[dict[str, Any]]:
-    """All rows that hold for what the last run wanted, in the order of jobs.
+def values(
+    store: Store, probe: str, keys: Collection[str] | None = None
+) -> list[tuple[str, str, JsonObject]]:
+    """Key, model asked and value of what a probe measured, in the order of jobs."""
+    return [
+        (key, model, json.loads(value))
+        for key, _, model, _, state, value in _rows(store, keys, "value", probe)
+        if state == "done"
+    ]
 
-    Each has ``key``, ``probe``, ``model`` (asked), ``of`` (model, method and image of the job) and
-    ``value``.
-    """
+
+def failures(store: Store, keys: Collection[str] | None = None) -> list[tuple[str, str]]:
+    """What failed, and why."""
     if not exists(store):
         return []
-    plan = wanted(store)
-    query = (
-        "SELECT p.key, p.probe, p.model, j.model || ' ' || j.method || ' ' || j.image AS job, "
-        "p.value FROM probes p JOIN jobs j USING (key) ORDER BY p.probe, j.position, p.model"
-    )
-    found = []
-    for key, probe, model, of, value in store.query(query):
-        values = json.loads(value)
-        current = not plan or (
-            probe in plan
-            and model in plan[probe]
-            and plan[probe][model]["asked"] == values.get("asked")
+    return [
+        (f"{probe} of {of}, asked {model}", error)
+        for _, probe, model, of, state, error in _rows(
+            store, keys, "json_extract(value, '$.error')"
         )
-        if current and (keys is None or key in keys):
-            found.append({"key": key, "probe": probe, "model": model, "of": of, "value": values})
-    return found
+        if state == "failed"
+    ]
 
 
 def counts(
     store: Store, keys: Collection[str] | None = None
 ) -> dict[str, dict[str, dict[str, int]]]:
     """By probe and model asked: how many are done, skipped, failed and open."""
+    plans = wanted(store)
     found: dict[str, dict[str, dict[str, int]]] = {
-        probe: {model: _none() for model in models} for probe, models in wanted(store).items()
+        probe: {model: _none() for model in models} for probe, models in plans.items()
     }
-    for row in rows(store, keys):
-        states = found.setdefault(row["probe"], {}).setdefault(row["model"], _none())
-        states[state_of(row["value"])] += 1
-    for probe, models in wanted(store).items():
+    for _, probe, model, _, state, _ in _rows(store, keys, "NULL"):
+        states = found.setdefault(probe, {}).setdefault(model, _none())
+        states[state] += 1
+    for probe, models in plans.items():
         for model, plan in models.items():
             states = found[probe][model]
-            through = states["done"] + states["skipped"] + states["failed"]
-            states["open"] = max(0, plan["total"] - through)
+            states["open"] = max(0, plan["total"] - sum(states.values()))
     return found
 
 
-def state_of(value: JsonObject) -> str:
-    """What became of a task: done, skipped or failed."""
-    return "failed" if "error" in value else "skipped" if "skipped" in value else "done"
+def _rows(
+    store: Store, keys: Collection[str] | None, what: str, probe: str | None = None
+) -> Iterator[tuple[str, str, str, str, str, Any]]:
+    """Rows that hold for what the last run wanted: key, probe, model asked, job, state, and more."""
+    if not exists(store):
+        return
+    plans = wanted(store)
+    query = (
+        "SELECT p.key, p.probe, p.model, j.model || ' ' || j.method || ' ' || j.image, "
+        "CASE WHEN json_extract(p.value, '$.error') IS NOT NULL THEN 'failed' "
+        "WHEN json_extract(p.value, '$.skipped') IS NOT NULL THEN 'skipped' ELSE 'done' END, "
+        f"{what}, json_extract(p.value, '$.asked') FROM probes p JOIN jobs j USING (key) "
+        "WHERE ?1 IS NULL OR p.probe = ?1 ORDER BY p.probe, j.position, p.model"
+    )
+    for key, name, model, of, state, more, asked in store.query(query, probe):
+        plan = plans.get(name, {}).get(model)
+        current = not plans or (plan is not None and plan["asked"] == asked)
+        if current and (keys is None or key in keys):
+            yield key, name, model, of, state, more
 
 
 def _none() -> dict[str, int]:
