@@ -102,9 +102,7 @@ def matrix(
     return [found.sources[i] for i in rows], [found.judges[j] for j in columns], rates
 
 
-def _pairs(
-    values: list[JsonObject], names: list[str], judges: list[str]
-) -> list[tuple[Any, ...]]:
+def _pairs(values: list[JsonObject], names: list[str], judges: list[str]) -> list[tuple[Any, ...]]:
     rows = []
     for source in names:
         for judge in judges:
