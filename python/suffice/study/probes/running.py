@@ -248,7 +248,7 @@ def _tasks(bench: Bench, store: Store, jobs: Sequence[Job]) -> list[Task | str]:
     tasks: list[Task | str] = []
     for job in jobs:
         try:
-            specs = next(b for b in bench.design.baselines if label_of(b) == job.baseline)
+            specs = next(b for b in bench.design.all_baselines() if label_of(b) == job.baseline)
             explanation = explanation_from(store.record(job.key), store.blobs(job.key))
             tasks.append(Task(job, explanation, specs))
         except StoreError:
