@@ -109,6 +109,7 @@ BROKEN = [
     ("budget = 60", 'responsibility = "all"', "responsibility", "none, ranks or float32"),
     ("budget = 60", "overlap = 1.0", "overlap", "below 1"),
     ("budget = 60", 'contrastive = "yes"', "contrastive", "true or false"),
+    ("budget = 60", 'analyses = ["sizes", "szies"]', "szies", "no analysis 'szies'; there are"),
     ("budget = 60", 'target = "best"', "target", "top1, label or a whole number"),
     ('source = "soft.onnx"', 'source = "sfot.onnx"', "sfot.onnx", "is no file"),
     ('name = "hard"', 'name = "soft"', 'name = "soft"', "'soft' is there twice"),

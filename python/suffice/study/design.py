@@ -12,6 +12,7 @@ from suffice.methods import all_methods, get_method
 from suffice.methods.base import Method
 from suffice.models.baselines import make_baseline
 from suffice.models.preprocess import Preprocess
+from suffice.study.analyses import check_analysis
 from suffice.study.images import Item, unique
 from suffice.study.loading import load, options_to_dict, source_to_dict
 from suffice.types import JsonObject
@@ -174,7 +175,8 @@ class Design:
         How often a job is tried before it is recorded as failed.
     name : str
     analyses : tuple of str
-        What the report shall show; kept as text. Those that need a probe have it run.
+        What the report shall show, of `suffice.study.analyses.ANALYSES`; empty: all that applies.
+        Those that need a probe have it run.
     probes : dict of str to dict
         Settings of probes.
     text : str
@@ -206,7 +208,8 @@ class Design:
         Raises
         ------
         SettingsError
-            If something is missing or there twice, or a label is wanted and not known.
+            If something is missing or there twice, a label is wanted and not known, or an analysis
+            is unknown.
         """
         for what in ("models", "images", "methods", "criteria", "baselines", "seeds", "grains"):
             values = getattr(self, what)
@@ -217,6 +220,8 @@ class Design:
                 twice = next(n for n in names if names.count(n) > 1)
                 raise SettingsError(f"{what}: {twice!r} is there twice")
         self._check_methods()
+        for name in self.analyses:
+            check_analysis(name)
         for name in self.probes:
             self.probe(name)
         unique(list(self.images))

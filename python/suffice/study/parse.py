@@ -12,6 +12,7 @@ from suffice.models.preprocess import Preprocess
 from suffice.models.tokens import PREFIX as TOKENS
 from suffice.study import images as sources
 from suffice.study._lines import Lines, Place, read
+from suffice.study.analyses import check_analysis
 from suffice.study.corruptions import CORRUPTIONS, check
 from suffice.study.design import (
     MODEL_OPTIONS,
@@ -271,7 +272,7 @@ class _Reader:
         """A value of ``[study]``, or one of a method that stands instead."""
         key = place[-1]
         if key in ("criteria", "analyses"):
-            check = check_criterion if key == "criteria" else str
+            check = check_criterion if key == "criteria" else check_analysis
             return tuple(
                 self.within(place, lambda v=v: check(v), v)  # type: ignore[misc]
                 for v in self.texts(place, value)

@@ -16,6 +16,7 @@ from suffice.explanation import Explanation
 from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
+from suffice.study.images import Item
 from suffice.study.probes import table
 from suffice.study.store import Store
 from suffice.types import JsonObject
@@ -105,6 +106,16 @@ class StudyResult:
         """What the design wants the report to show."""
         with Store(self.path, "read") as store:
             return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
+
+    @property
+    def sources(self) -> dict[str, Item]:
+        """Images that came from files, by name; whether the files are still there is not known."""
+        with Store(self.path, "read") as store:
+            found = json.loads(store.meta("sources") or "{}")
+        return {
+            name: Item(name, path, None, row, *corruption)
+            for name, (path, row, *corruption) in found.items()
+        }
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.

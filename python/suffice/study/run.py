@@ -355,6 +355,7 @@ class Study:
             name=self.design.name,
             analyses=json.dumps(list(self.design.analyses)),
             suffice=__version__,
+            sources=json.dumps(_sources(self.design.images)),
         )
 
 
@@ -362,6 +363,19 @@ _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "name", "analyses", "probes"),
 )
+
+
+def _sources(images: Iterable[Item]) -> dict[str, list[Any]]:
+    """File, row and corruption of images of files, by name: reports show examples on their photos."""
+    return {
+        item.name: [
+            str(Path(item.source).resolve()),
+            item.row,
+            *([item.corruption, item.severity] if item.corruption else []),
+        ]
+        for item in images
+        if isinstance(item.source, (str, Path))
+    }
 
 
 def _check_shard(shard: Shard | None) -> None:
