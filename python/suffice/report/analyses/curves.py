@@ -13,6 +13,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     percent,
+    plots,
     table_of,
 )
 from suffice.report.analyses._probed import (
@@ -143,14 +144,12 @@ def _figure(number: int, model: str, bands: dict[str, dict[str, Any]]) -> Figure
     def draw() -> Drawing:
         from matplotlib.figure import Figure as Made
 
-        from suffice import plot
-
         drawing = Made(figsize=(10.0, 4.0), layout="constrained")
         axes = drawing.subplots(1, 2, sharey=True)
         for axis, kind in zip(axes, KINDS, strict=True):
             lines = bands[kind]
             every = next(iter(lines.values()))[0]
-            plot.size_curves(
+            plots().size_curves(
                 100.0 * every,
                 {name: band for name, (_, band) in lines.items()},
                 axis,

@@ -13,6 +13,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     percent,
+    plots,
     table_of,
 )
 from suffice.report.analyses._probed import INTERVAL, evaluations, kept, probed, resampled
@@ -61,10 +62,8 @@ def blocks(question: Question) -> list[Block]:
     ])  # fmt: skip
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(3.0 + 0.7 * len(names), 2.2 + 0.5 * len(models))
-        plot.overlap_matrix(rates, models, axis, columns=names, label="class kept")
+        plots().overlap_matrix(rates, models, axis, columns=names, label="class kept")
         return drawing
 
     note = (

@@ -13,6 +13,7 @@ from suffice.report.analyses._common import (
     finding,
     listing,
     percent,
+    plots,
     table_of,
 )
 from suffice.report.analyses._probed import (
@@ -128,10 +129,8 @@ def _transfer(question: Question, values: list[JsonObject], slug: str) -> list[B
     shares = listing(sorted({percent(v["share"], 0) for v in shown}))
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(3.0 + 0.6 * len(judges), 2.0 + 0.5 * len(names))
-        plot.overlap_matrix(rates, names, axis, columns=judges, label="class kept")
+        plots().overlap_matrix(rates, names, axis, columns=judges, label="class kept")
         return drawing
 
     title = f"Subsets of {shares} shown to other models"

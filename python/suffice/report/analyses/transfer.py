@@ -13,6 +13,7 @@ from suffice.report.analyses._common import (
     few,
     finding,
     percent,
+    plots,
     square,
     table_of,
 )
@@ -62,10 +63,8 @@ def blocks(question: Question) -> list[Block]:
     )
 
     def draw() -> Drawing:
-        from suffice import plot
-
         drawing, axis = canvas(3.0 + 0.6 * len(judges), 2.0 + 0.5 * len(names))
-        plot.overlap_matrix(rates, names, axis, columns=judges, label="share convinced")
+        plots().overlap_matrix(rates, names, axis, columns=judges, label="share convinced")
         return drawing
 
     title = "Share of sets that convince"

@@ -18,7 +18,6 @@ from suffice.study.probes.base import Asking, Look, Probe, Scene, Seen, Task
 from suffice.study.work import describe
 from suffice.types import FloatImage, JsonObject, PixelMask
 
-
 Place = tuple[int, int]
 """A group of looks and a place in it."""
 
@@ -165,8 +164,8 @@ class Asker:
             each = [self._evaluator.run([self._span(one, one.masks)])[0] for one in singles]
             return [self._answers(o, j)[0] for o, j in zip(singles, each, strict=True)]
         decisions = judged.decisions
-        if judged.error is not None or decisions is None:
-            return [_Answer(error=describe(judged.error or InputError("no answer")))]
+        if decisions is None:
+            return [_Answer(error=describe(judged.error or InputError("the model said nothing")))]
         return [
             _Answer(int(top1), float(confidence), float(lead))
             for top1, confidence, lead in zip(
@@ -179,10 +178,10 @@ class Asker:
         if one.asking is None:
             return one.value
         found = [[answers[group][at] for group, at in places] for places in one.looks]
-        error = next((a.error for several in found for a in several if a.error), "")
-        if error:
+        said = next((a.error for several in found for a in several if a.error), "")
+        if said:
             one.asking.close()
-            return {"error": error, "evaluations": one.evaluations}
+            return {"error": said, "evaluations": one.evaluations}
         try:
             one.asking.send([_worst(several) for several in found])
         except StopIteration as end:
