@@ -189,9 +189,9 @@ def test_robustness(filled) -> None:
     (question,) = filled("robustness", value).questions
     blocks = robustness.blocks(question)
     found = rows(blocks, "-changes")
-    assert found["first", "grey"]["Kept"] == 0.75
-    assert found["first", "grey"]["Whole photo"] is None
-    shifted = found["first", "shift:1"]
+    assert found["first", "baseline grey"]["Kept"] == 0.75
+    assert found["first", "baseline grey"]["Whole photo"] is None
+    shifted = found["first", "shift 1"]
     assert (shifted["Kept"], shifted["Whole photo"]) == (0.75, 1.0)
     assert shifted["Confidence"] == pytest.approx(0.6)
     assert found["first", "unchanged"]["Kept"] == 1.0

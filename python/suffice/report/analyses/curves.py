@@ -153,10 +153,10 @@ def _figure(number: int, model: str, bands: dict[str, dict[str, Any]]) -> Figure
                 100.0 * every,
                 {name: band for name, (_, band) in lines.items()},
                 axis,
-                x_label=f"{'shown' if kind == 'insertion' else 'removed'} (%)",
-                y_label="photos that keep the class (%)",
+                xlabel=f"{'shown' if kind == 'insertion' else 'removed'} (%)",
+                ylabel="photos that keep the class",
+                title=kind,
             )
-            axis.set_title(kind, fontsize=10)
         return drawing
 
     alt = f"Share of photos of {model} that keep the class, against the share shown or removed."

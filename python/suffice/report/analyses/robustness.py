@@ -50,7 +50,7 @@ def blocks(question: Question) -> list[Block]:
     slug = f"{question.slug}-robustness"
     names = list(dict.fromkeys(n for v in values for n in (*_names(v, "baselines"), *_changes(v))))
     rows = [
-        (model, name, *cells)
+        (model, _label(name), *cells)
         for model in question.models
         if (some := [v for v in values if v["source"] == model])
         for name in ["unchanged", *names]
@@ -58,12 +58,14 @@ def blocks(question: Question) -> list[Block]:
     ]
     models = list(dict.fromkeys(row[0] for row in rows))
     rates = np.array([
-        [next((r[3] for r in rows if r[:2] == (m, n)), np.nan) for n in names] for m in models
+        [next((r[3] for r in rows if r[:2] == (m, _label(n))), np.nan) for n in names] for m in models
     ])  # fmt: skip
 
     def draw() -> Drawing:
         drawing, axis = canvas(3.0 + 0.7 * len(names), 2.2 + 0.5 * len(models))
-        plots().overlap_matrix(rates, models, axis, columns=names, label="class kept")
+        plots().overlap_matrix(
+            rates, models, axis, columns=[*map(_label, names)], label="class kept"
+        )
         return drawing
 
     note = (
@@ -80,6 +82,14 @@ def blocks(question: Question) -> list[Block]:
         table_of(f"{slug}-changes", title, _COLUMNS, rows, note),
         *_sizes(question, values, slug),
     ]
+
+
+def _label(name: str) -> str:
+    """What a change is called: a baseline is told from a change of the photo."""
+    kind, _, amount = name.partition(":")
+    if name == "unchanged" or (kind in ("shift", "noise") and amount):
+        return name.replace(":", " ")
+    return f"baseline {'white' if name == 'rgb:255,255,255' else name}"
 
 
 def _names(value: JsonObject, part: str) -> list[str]:
@@ -172,7 +182,7 @@ def _words(rates: Floats, names: list[str]) -> str:
     mean = np.nanmean(rates, axis=0)
     worst, best = int(np.nanargmin(mean)), int(np.nanargmax(mean))
     return (
-        f"Over models, sets keep the class most often under {names[best]} "
-        f"({percent(float(mean[best]))}) and least often under {names[worst]} "
+        f"Over models, sets keep the class most often under {_label(names[best])} "
+        f"({percent(float(mean[best]))}) and least often under {_label(names[worst])} "
         f"({percent(float(mean[worst]))})."
     )

@@ -130,7 +130,15 @@ def _transfer(question: Question, values: list[JsonObject], slug: str) -> list[B
 
     def draw() -> Drawing:
         drawing, axis = canvas(3.0 + 0.6 * len(judges), 2.0 + 0.5 * len(names))
-        plots().overlap_matrix(rates, names, axis, columns=judges, label="class kept")
+        plots().overlap_matrix(
+            rates,
+            names,
+            axis,
+            columns=judges,
+            label="class kept",
+            xlabel="shown to",
+            ylabel="subsets of",
+        )
         return drawing
 
     title = f"Subsets of {shares} shown to other models"

@@ -64,7 +64,15 @@ def blocks(question: Question) -> list[Block]:
 
     def draw() -> Drawing:
         drawing, axis = canvas(3.0 + 0.6 * len(judges), 2.0 + 0.5 * len(names))
-        plots().overlap_matrix(rates, names, axis, columns=judges, label="share convinced")
+        plots().overlap_matrix(
+            rates,
+            names,
+            axis,
+            columns=judges,
+            label="share convinced",
+            xlabel="shown to",
+            ylabel="sets of",
+        )
         return drawing
 
     title = "Share of sets that convince"
