@@ -34,6 +34,7 @@ def test_run_status_export(suffice, design: Path, tmp_path: Path) -> None:
     assert json.loads(ran.out) == {
         "models": {"hard": {"done": 8}, "soft": {"done": 8}},
         "failures": [],
+        "probes": {},
     }
     ran = suffice("study", "export", store, "--out", tmp_path / "t.csv")
     assert ran.code == 0, ran

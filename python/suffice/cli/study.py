@@ -136,13 +136,16 @@ def _run(args: argparse.Namespace) -> int:
             _say(f"suffice study run: error: {problem}")
             _say(f"What was finished is in the store. To go on:\n  {_again(args.argv)}")
             return 1
-    states, failures = result.states(), result.failures
+    states, failures, probes = result.states(), result.failures, result.probe_states()
     _say(_table(states))
+    if probes:
+        _say(_probe_table(probes))
     for name, error in failures[:SHOWN_FAILURES]:
         _say(f"failed: {name}: {error}")
     if len(failures) > SHOWN_FAILURES:
         _say(f"... and {len(failures) - SHOWN_FAILURES} more")
     left = sum(s.get("open", 0) + s.get("leased", 0) for s in states.values())
+    left += sum(s["open"] for models in probes.values() for s in models.values())
     if left:
         _say(f"interrupted: {left} left. To go on:\n  {_again(args.argv)}")
         return INTERRUPTED
@@ -158,12 +161,14 @@ def _status(args: argparse.Namespace) -> int:
     from suffice.study import StudyResult
 
     result = StudyResult(args.store)
-    states, failures = result.counts, result.failures
+    states, failures, probes = result.counts, result.failures, result.probe_states()
     if args.json:
         made = [{"job": name, "error": error} for name, error in failures]
-        print(json.dumps({"models": states, "failures": made}))
+        print(json.dumps({"models": states, "failures": made, "probes": probes}))
         return 0
     print(_table(states))
+    if probes:
+        print(_probe_table(probes))
     for name, error in failures:
         print(f"failed: {name}: {error}")
     return 0
@@ -250,6 +255,15 @@ def _table(states: dict[str, dict[str, int]]) -> str:
     if len(states) > 1:
         sums = (str(sum(s.get(k, 0) for s in states.values())) for k in STATES)
         rows.append(("all", *sums))
+    return columns(rows)
+
+
+def _probe_table(probes: dict[str, dict[str, dict[str, int]]]) -> str:
+    """Progress of probes, by probe and model asked."""
+    states = ("done", "skipped", "failed", "open")
+    rows: list[tuple[str, ...]] = [("probe, model asked", *states)]
+    for probe, models in probes.items():
+        rows += [(f"{probe}, {m}", *(str(s[k]) for k in states)) for m, s in models.items()]
     return columns(rows)
 
 

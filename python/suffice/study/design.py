@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from suffice.criterion import Criterion
@@ -12,14 +11,15 @@ from suffice.errors import SettingsError
 from suffice.methods import all_methods, get_method
 from suffice.methods.base import Method
 from suffice.models.baselines import make_baseline
-from suffice.models.labels import read_labels
 from suffice.models.preprocess import Preprocess
 from suffice.study.analyses import check_analysis
 from suffice.study.images import Item, unique
+from suffice.study.loading import load, options_to_dict, source_to_dict
 from suffice.types import JsonObject
 
 if TYPE_CHECKING:
     from suffice.models.base import Classifier
+    from suffice.study.probes.base import Probe
 
 COMPARATOR = "comparator:"
 MODEL_OPTIONS = ("output", "labels", "device", "batch_size", "input_shape", "threads")
@@ -36,12 +36,13 @@ class ModelSpec:
     ----------
     name : str
         In tables.
-    source : str or object
-        What `suffice.as_classifier` takes.
+    source : str or object, or a list of them
+        What `suffice.as_classifier` takes; a list is a `suffice.Ensemble`.
     architecture : str
         The group it belongs to.
     options : dict
-        Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields.
+        Of `suffice.as_classifier`; ``preprocess`` may be a dict of its fields, or a list of one for
+        each member of an ensemble.
     limit : int or None
         It sees the first so many images only.
     """
@@ -59,39 +60,15 @@ class ModelSpec:
 
         Where `gradients` are needed, an ONNX file is converted to torch.
         """
-        from suffice.models.factory import as_classifier
-
-        options = dict(self.options)
-        if isinstance(options.get("preprocess"), dict):
-            options["preprocess"] = Preprocess.from_dict(options["preprocess"])
-        if isinstance(self.source, (str, Path)):
-            if device is not None:
-                options.setdefault("device", device)
-            if threads is not None and options.get("device", "auto") in ("auto", "cpu"):
-                options.setdefault("threads", threads)
-        if gradients and str(self.source).lower().endswith(".onnx"):
-            from suffice.models.torch_model import TorchClassifier
-
-            if isinstance(options.get("labels"), (str, Path)):
-                options["labels"] = read_labels(options["labels"])
-            return TorchClassifier.from_onnx(self.source, **options)
-        return as_classifier(self.source, **options)
+        return load(self.source, self.options, device, threads, gradients)
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process."""
-        if not isinstance(self.source, (str, Path)):
-            raise SettingsError(
-                f"model {self.name} is a Python object, which stays in this process: run with "
-                "workers=0, or give an ONNX file or a name"
-            )
-        options = dict(self.options)
-        if isinstance(options.get("preprocess"), Preprocess):
-            options["preprocess"] = options["preprocess"].to_dict()
         return {
             "name": self.name,
-            "source": str(self.source),
+            "source": source_to_dict(self.source, self.name),
             "architecture": self.architecture,
-            "options": options,
+            "options": options_to_dict(self.options),
             "limit": self.limit,
         }
 
@@ -201,6 +178,9 @@ class Design:
         The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
     analyses : tuple of str
         What the report shall show, of `suffice.study.analyses.ANALYSES`; empty: all that applies.
+        Those that need a probe have it run.
+    probes : dict of str to dict
+        Settings of probes.
     text : str
         The file it came from, if any.
     """
@@ -222,6 +202,7 @@ class Design:
     name: str = "study"
     preset: str = ""
     analyses: tuple[str, ...] = ()
+    probes: dict[str, dict[str, Any]] = field(default_factory=dict)
     text: str = ""
 
     def checked(self) -> Self:
@@ -244,6 +225,8 @@ class Design:
         self._check_methods()
         for name in self.analyses:
             check_analysis(name)
+        for name in self.probes:
+            self.probe(name)
         unique(list(self.images))
         if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
             raise SettingsError(f"target label: image {lost[0].name} has no label")
@@ -267,6 +250,12 @@ class Design:
                     f"method {method.name}: {unknown[0]!r} is no model of the study; it has "
                     f"{', '.join(sorted(known))}"
                 )
+
+    def probe(self, name: str) -> Probe:
+        """A probe as this design sets it."""
+        from suffice.study.probes import make_probe
+
+        return make_probe(name, self.probes.get(name))
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process.

@@ -6,7 +6,7 @@ import csv
 import functools
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from suffice.errors import ImageError, SettingsError
 from suffice.models.images import Photo, load_image
 from suffice.models.labels import read_labels
+from suffice.study.corruptions import corrupt, corrupted_file, suffixed
 from suffice.types import JsonObject
 
 SUFFIXES = frozenset(
@@ -40,18 +41,38 @@ class Item:
         Its class.
     row : int or None
         Which of the images of an ``.npz``.
+    corruption : str
+        One of `suffice.study.corruptions`; empty: none.
+    severity : int
+        Of the corruption, 1 to 5.
     """
 
     name: str
     source: Any
     label: int | None = None
     row: int | None = None
+    corruption: str = ""
+    severity: int = 0
 
     def load(self) -> Any:
-        """What `suffice.explain_stream` takes: a path, or an array."""
-        if self.row is None:
-            return self.source
-        return _npz_images(str(self.source))[self.row]
+        """What `suffice.explain_stream` takes: a path, an array or a photo."""
+        if self.corruption:
+            return self._corrupted()
+        return self._clean()
+
+    def _clean(self) -> Any:
+        return self.source if self.row is None else _npz_images(str(self.source))[self.row]
+
+    def _corrupted(self) -> Photo:
+        if self.row is None and isinstance(self.source, (str, Path)):
+            return corrupted_file(str(self.source), self.corruption, self.severity)
+        image = self._clean()
+        if isinstance(image, np.ndarray) and image.dtype != np.uint8:
+            raise ImageError(
+                f"{self.name}: a corruption is of uint8 photos, got {image.dtype} in model space"
+            )
+        photo = image if isinstance(image, Photo) else load_image(image)
+        return corrupt(photo, self.corruption, self.severity)
 
     def sha256(self) -> str:
         """The digest that its record has.
@@ -61,7 +82,7 @@ class Item:
         ImageError
             If it can't be read.
         """
-        if self.row is None and isinstance(self.source, (str, Path)):
+        if not self.corruption and self.row is None and isinstance(self.source, (str, Path)):
             try:
                 with Path(self.source).open("rb") as file:
                     return hashlib.file_digest(file, "sha256").hexdigest()
@@ -90,7 +111,14 @@ class Item:
             "source": str(self.source),
             "label": self.label,
             "row": self.row,
+            "corruption": self.corruption,
+            "severity": self.severity,
         }
+
+    def corrupted(self, corruption: str, severity: int) -> Item:
+        """The image with a corruption, and a name that says so."""
+        name = suffixed(self.name, corruption, severity)
+        return replace(self, name=name, corruption=corruption, severity=severity)
 
 
 def from_folder(path: Path) -> list[Item]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from suffice.errors import SettingsError
+from suffice.study.probes import table
 from suffice.study.store import RESULT_COLUMNS, Store
 
 _JOBS = (
@@ -86,7 +87,8 @@ def _take(store: Store, source: Path) -> None:
             db.execute("DROP TABLE fresh")
             db.execute(
                 "INSERT OR IGNORE INTO main.meta SELECT * FROM other.meta "
-                "WHERE name NOT IN ('shard', 'digest')"
+                "WHERE name NOT IN ('shard', 'digest', 'probes')"
             )
+            table.take(store)
     finally:
         db.execute("DETACH DATABASE other")

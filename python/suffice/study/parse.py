@@ -13,6 +13,7 @@ from suffice.models.tokens import PREFIX as TOKENS
 from suffice.study import images as sources
 from suffice.study._lines import Lines, Place, read
 from suffice.study.analyses import check_analysis
+from suffice.study.corruptions import CORRUPTIONS, check
 from suffice.study.design import (
     MODEL_OPTIONS,
     PREPROCESS_OPTIONS,
@@ -24,10 +25,11 @@ from suffice.study.design import (
 )
 from suffice.study.images import Item
 from suffice.study.preset import check_preset
+from suffice.study.probes import make_probe
 
 T = TypeVar("T")
 
-_TOP = ("study", "models", "images", "methods")
+_TOP = ("study", "models", "images", "methods", "probes")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
     *("contrastive", "responsibility", "attempts", "analyses", "preset"),
@@ -36,7 +38,7 @@ _MODEL = (
     *("name", "source", "architecture", "limit", "preprocess"),
     *(*MODEL_OPTIONS, *PREPROCESS_OPTIONS),
 )
-_IMAGES = (*sources.KINDS, "classes", "prefix", "limit")
+_IMAGES = (*sources.KINDS, "classes", "prefix", "limit", "corruption", "severity")
 _METHOD = (
     *("name", "method", "settings", "prune", "count", "budget", "limit", "models"),
     *("criteria", "baselines", "seeds"),
@@ -106,46 +108,82 @@ class _Reader:
         methods = tuple(self.each("methods", self.method))
         self.ways(methods)
         images = tuple(i for part in self.each("images", self.images) for i in part)
+        probes = self.probes()
         values = {key: self.value(("study", key), study[key]) for key in study}
         return self.within(
             ("study",),
             lambda: Design(
-                models, images, methods, **{"name": name, **values}, text=text
+                models, images, methods, **{"name": name, **values}, probes=probes, text=text
             ).checked(),
         )
+
+    def probes(self) -> dict[str, dict[str, Any]]:
+        """Settings of probes, each tried."""
+        tables = self.data.get("probes", {})
+        if not isinstance(tables, dict):
+            self.lines.fail(("probes",), "probes should be tables: [probes.NAME]")
+        for name, settings in tables.items():
+            if not isinstance(settings, dict):
+                self.lines.fail(("probes", name), f"expected a table: [probes.{name}]")
+            self.within(("probes", name), lambda n=name: make_probe(n))  # type: ignore[misc]
+            for key, value in settings.items():
+                self.within(
+                    ("probes", name, key),
+                    lambda n=name, k=key, v=value: make_probe(n, {k: v}),  # type: ignore[misc]
+                )
+        return tables
 
     # -- pieces ---------------------------------------------------------------------------------
 
     def model(self, entry: dict[str, Any], at: Place) -> ModelSpec:
         self.known(entry, at, _MODEL)
-        source = self.text(entry, at, "source")
-        tokens = TOKENS if source.startswith(TOKENS) else ""
-        source = source.removeprefix(TOKENS)
-        path = self.folder / source
-        if not source.startswith(_NAMED) and source != "demo":
-            if not path.is_file():
-                self.lines.fail(
-                    (*at, "source"),
-                    f"model {str(path)!r} is no file; expected an .onnx file, "
-                    f"{', '.join(n + 'NAME' for n in _NAMED)} or demo, or tokens: before one of them",
-                )
-            source = str(path)
+        given = entry.get("source")
+        several = isinstance(given, list)
+        if several and not given:
+            self.lines.fail((*at, "source"), "an ensemble needs at least one source, got none")
+        texts = self.texts((*at, "source"), given) if several else [self.text(entry, at, "source")]
+        members = [self.source(text, at) for text in texts]
+        if several and "name" not in entry:
+            self.lines.fail((*at, "source"), "an ensemble needs a name")
         options = {key: entry[key] for key in MODEL_OPTIONS if key in entry}
         if "labels" in options:
             options["labels"] = str(self.folder / self.text(entry, at, "labels"))
-        preprocess = self.preprocess(entry, at, Path(source).name)
-        if preprocess is not None:
-            options["preprocess"] = preprocess
-        name = self.text(entry, at, "name", Path(source).stem)
+        each = [self.preprocess(entry, at, Path(m.removeprefix(TOKENS)).name) for m in members]
+        shapes = [{k: v for k, v in (p or {}).items() if k not in ("mean", "std")} for p in each]
+        if shapes.count(shapes[0]) < len(shapes):
+            self.lines.fail(
+                (*at, "preprocess"),
+                "members of an ensemble may differ in mean and std only, not in how they crop and "
+                "scale photos",
+            )
+        if each[0] is not None:
+            options["preprocess"] = each[0] if each.count(each[0]) == len(each) else each
+        name = self.text(entry, at, "name", Path(members[0]).stem)
         if "limit" in entry:
             self.whole((*at, "limit"), entry["limit"], 1)
         return ModelSpec(
             name,
-            tokens + source,
+            members if several else members[0],
             self.text(entry, at, "architecture", name),
             options,
             entry.get("limit"),
         )
+
+    def source(self, text: str, at: Place) -> str:
+        """Where one model comes from; of a file its path."""
+        tokens = TOKENS if text.startswith(TOKENS) else ""
+        source = text.removeprefix(TOKENS)
+        if source.startswith(_NAMED) or source == "demo":
+            return text
+        path = self.folder / source
+        if not path.is_file():
+            self.lines.fail(
+                (*at, "source"),
+                f"model {str(path)!r} is no file; expected an .onnx file, "
+                f"{', '.join(n + 'NAME' for n in _NAMED)} or demo, or tokens: before one of them",
+                text,
+            )
+        return tokens + str(path)
 
     def preprocess(self, entry: dict[str, Any], at: Place, model: str) -> dict[str, Any] | None:
         given = {key: entry[key] for key in PREPROCESS_OPTIONS if key in entry}
@@ -248,7 +286,13 @@ class _Reader:
         if "limit" in entry:
             items = items[: self.whole((*at, "limit"), entry["limit"], 1)]
         prefix = self.text(entry, at, "prefix", "")
-        return [Item(prefix + i.name, i.source, i.label, i.row) for i in items]
+        items = [Item(prefix + i.name, i.source, i.label, i.row) for i in items]
+        if "corruption" not in entry and "severity" not in entry:
+            return items
+        corruption, severity = self.text(entry, at, "corruption"), entry.get("severity", 0)
+        place = (*at, "severity" if corruption in CORRUPTIONS else "corruption")
+        self.within(place, lambda: check(corruption, severity))
+        return [item.corrupted(corruption, severity) for item in items]
 
     def value(self, place: Place, value: Any) -> Any:
         """A value of ``[study]``, or one of a method that stands instead."""

@@ -17,6 +17,7 @@ from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
 from suffice.study.images import Item
+from suffice.study.probes import table
 from suffice.study.store import Store
 from suffice.types import JsonObject
 
@@ -86,9 +87,25 @@ class StudyResult:
 
     @property
     def failures(self) -> list[tuple[str, str]]:
-        """Model, method and image of what failed, and why."""
+        """Model, method and image of what failed, and why; of probes also which, and who was asked."""
         with Store(self.path, "read") as store:
-            return store.failures(self._keys)
+            return store.failures(self._keys) + table.failures(store, self._keys)
+
+    def probes(self, name: str) -> list[JsonObject]:
+        """What a probe measured: ``key``, ``model`` (the one that was asked) and its values.
+
+        Tasks that failed or had nothing to ask are not in it.
+        """
+        with Store(self.path, "read") as store:
+            return [
+                {"key": key, "model": model, **value}
+                for key, model, value in table.values(store, name, self._keys)
+            ]
+
+    def probe_states(self) -> dict[str, dict[str, dict[str, int]]]:
+        """By probe and model asked: how many tasks are done, skipped, failed and open."""
+        with Store(self.path, "read") as store:
+            return table.counts(store, self._keys)
 
     @property
     def analyses(self) -> list[str]:
@@ -101,7 +118,10 @@ class StudyResult:
         """Images that came from files, by name; whether the files are still there is not known."""
         with Store(self.path, "read") as store:
             found = json.loads(store.meta("sources") or "{}")
-        return {name: Item(name, path, row=row) for name, (path, row) in found.items()}
+        return {
+            name: Item(name, path, None, row, *corruption)
+            for name, (path, row, *corruption) in found.items()
+        }
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.

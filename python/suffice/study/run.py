@@ -18,10 +18,11 @@ from suffice.study.bars import Bars
 from suffice.study.design import Design, MethodSpec, ModelSpec, check_baseline, check_criterion
 from suffice.study.executors import Pool, run_here
 from suffice.study.images import Item, from_objects
-from suffice.study.keys import Job
+from suffice.study.keys import Job, ModelFacts
 from suffice.study.leases import retry_failed
 from suffice.study.parse import read_design
 from suffice.study.preset import check_preset
+from suffice.study.probes import PROBES
 from suffice.study.result import StudyResult
 from suffice.study.store import Store
 from suffice.study.work import Bench
@@ -41,11 +42,13 @@ class Prepared:
         Images by their SHA-256.
     notes : list of str
         What a user should know before the run.
+    facts : list of ModelFacts
     """
 
     jobs: list[Job]
     items: dict[str, Item]
     notes: list[str]
+    facts: list[ModelFacts]
 
     @property
     def digest(self) -> str:
@@ -65,7 +68,8 @@ class Study:
     **settings
         The other fields of `suffice.study.design.Design`: ``criteria``, ``baselines``, ``seeds``,
         ``grains``, ``target``, ``count``, ``overlap``, ``budget``, ``contrastive``,
-        ``responsibility``, ``attempts``, ``name``, ``analyses``, ``preset``.
+        ``responsibility``, ``attempts``, ``name``, ``analyses``, ``preset``,
+        ``probes``.
 
     Raises
     ------
@@ -143,6 +147,7 @@ class Study:
                 keys.expand(self.design, facts, images),
                 {sha256: item for item, sha256 in images},
                 [*keys.cautions(self.design, facts), *notes],
+                facts,
             )
         return self._prepared
 
@@ -161,7 +166,7 @@ class Study:
         show_progress: bool | None = False,
         warn: bool = True,
     ) -> StudyResult:
-        """Do all jobs that the store doesn't have yet.
+        """Do all jobs that the store doesn't have yet, and then the probes of the analyses.
 
         Every finished image is in the store at once, so a run may be stopped by any means at any
         moment; the same call goes on.
@@ -239,7 +244,87 @@ class Study:
                 run_here(bench, opened, stop, tick)
             else:
                 Pool(bench, opened, count, list(devices)).run(stop, tick)
+            names = [name for name in self.design.analyses if name in PROBES]
+            if names and not stop():
+                # Ray's actors answer jobs only.
+                processes = 0 if executor == "ray" else count
+                self._probe(bench, opened, names, jobs, processes, devices, stop, tick, retry)
         return StudyResult(path, {job.key for job in jobs})
+
+    def probe(
+        self,
+        store: str | Path,
+        names: Sequence[str] = (),
+        *,
+        workers: int | None = 0,
+        devices: Sequence[str] = (),
+        retry: bool = False,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> StudyResult:
+        """Measure with the models what the store doesn't have yet, for its finished jobs.
+
+        Parameters
+        ----------
+        store : path
+            Of a run of this study, or of several that were merged.
+        names : sequence of str
+            Of `suffice.study.probes.PROBES`; by default those that the design's analyses need.
+        workers, devices
+            As of `run`; a process asks one model.
+        retry : bool
+            Whether what failed is tried again.
+        should_stop : callable, optional
+            Once it returns true, the image in work is finished and the call ends.
+
+        Returns
+        -------
+        StudyResult
+
+        Raises
+        ------
+        SettingsError
+            If there is no such probe.
+        StoreError
+            If there is no such store, or it can't be written.
+        """
+        wanted = names or [name for name in self.design.analyses if name in PROBES]
+        count = self._workers(workers)
+        prepared = self.prepare()
+        with Store(store) as opened:
+            bench = Bench(self.design, prepared.items, devices[0] if devices else None)
+            stop = should_stop or (lambda: False)
+            self._probe(
+                bench, opened, wanted, prepared.jobs, count, devices, stop, lambda: None, retry
+            )
+        return StudyResult(store, {job.key for job in prepared.jobs})
+
+    def _probe(
+        self,
+        bench: Bench,
+        store: Store,
+        names: Sequence[str],
+        jobs: Sequence[Job],
+        workers: int,
+        devices: Sequence[str],
+        stop: Callable[[], bool],
+        tick: Callable[[], None],
+        retry: bool,
+    ) -> None:
+        """Run probes model by model, in this process or in others."""
+        from suffice.study.probes.pool import ProbePool
+        from suffice.study.probes.running import begin, run_model
+
+        probes = [self.design.probe(name) for name in names]
+        wants, finished = begin(bench, store, probes, jobs, self.prepare().facts)
+        if workers:
+            ProbePool(bench, store, probes, finished, workers, devices, retry).run(
+                wants, stop, tick
+            )
+            return
+        for want in wants:
+            run_model(
+                bench, store, probes, want, finished, should_stop=stop, tick=tick, retry=retry
+            )
 
     def _workers(self, workers: int | None) -> int:
         """How many processes; checks that the design can be told to them."""
@@ -281,14 +366,18 @@ class Study:
 
 _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "name", "analyses", "preset"),
+    *("contrastive", "responsibility", "attempts", "name", "analyses", "preset", "probes"),
 )
 
 
 def _sources(images: Iterable[Item]) -> dict[str, list[Any]]:
-    """File and row of each image that has one, by name: reports show examples on their photos."""
+    """File, row and corruption of images of files, by name: reports show examples on their photos."""
     return {
-        item.name: [str(Path(item.source).resolve()), item.row]
+        item.name: [
+            str(Path(item.source).resolve()),
+            item.row,
+            *([item.corruption, item.severity] if item.corruption else []),
+        ]
         for item in images
         if isinstance(item.source, (str, Path))
     }

@@ -20,6 +20,7 @@ from suffice.report.analyses import (
     confidence,
     correctness,
     costs,
+    curves,
     detector,
     examples,
     failures,
@@ -28,9 +29,13 @@ from suffice.report.analyses import (
     multiplicity,
     overlap,
     positions,
+    published,
     reference,
+    robustness,
     sizes,
+    subsets,
     thresholds,
+    transfer,
 )
 from suffice.report.analyses._common import Skip, caution, count, table_of, without_sets
 from suffice.report.analyses._provenance import asked, provenance
@@ -82,12 +87,17 @@ for _name, _module in (
     ("costs", costs),
     ("examples", examples),
     ("failures", failures),
+    ("transfer", transfer),
+    ("subsets", subsets),
+    ("robustness", robustness),
 ):
     register(_name, _module.blocks, "question")
 for _name, _part in (
     ("correctness", correctness),
     ("thresholds", thresholds),
     ("baselines", baselines),
+    ("curves", curves),
+    ("published", published),
 ):
     register(_name, _part.section, "study")
 
