@@ -19,6 +19,22 @@ def zoo() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study ``s.db`` of 44 photos (40 of them classified rightly) and two models."""
+    from reference.squares import run_squares
+
+    return run_squares(tmp_path_factory.mktemp("squares"), 11).parent
+
+
+@pytest.fixture(scope="session")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a study ``s.db`` of 16 tiny photos by sis, which keeps orders of pixels."""
+    from reference.squares import run_squares
+
+    return run_squares(tmp_path_factory.mktemp("orders"), 4, method="sis", side=8).parent
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Slow tests run only when asked for with -m."""
     if config.getoption("-m"):

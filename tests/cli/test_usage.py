@@ -14,10 +14,13 @@ from reference.onnx_models import linear_model, two_input_model
 from reference.photos import SIDE
 from suffice import __version__
 
-COMMANDS = ("explain", "verify", "demo", "info", "methods")
+COMMANDS = ("explain", "verify", "check", "quiz", "demo", "info", "methods")
 
 
-@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)])
+BRANCHES = (("check", "fit"), ("quiz", "score"))
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS), *BRANCHES])
 def test_help(suffice, command) -> None:
     ran = suffice(*command, "--help")
     assert ran.code == 0
@@ -51,6 +54,10 @@ def test_python_m_suffice() -> None:
         (["explain", "x.png", "--model", "m.onnx"], "--out"),
         (["verify", "results"], "--model"),
         (["methods", "--what"], "--what"),
+        (["check", "x.png", "--model", "m.onnx"], "--reference"),
+        (["check", "fit", "s.db"], "--out"),
+        (["quiz", "s.db"], "--out"),
+        (["quiz", "score", "key.json"], "ANSWERS"),
     ],
 )
 def test_unknown_or_missing_words(suffice, words, said) -> None:

@@ -208,3 +208,17 @@ def test_multiplicity_ranks_models() -> None:
     each, mean = st.within_correlation(skill + correct, correct, model, n_resamples=50)
     assert mean.value == pytest.approx(1.0)
     assert set(each) == set("abcdef")
+
+
+def test_the_range_of_a_reference_has_its_level() -> None:
+    rng = np.random.default_rng(3)
+    area = np.exp(rng.normal(-3.0, 0.5, 400))
+    reference = st.fit_reference(["m"] * 400, rng.integers(0, 4, 400), area)
+    narrow, wide = (reference.check("m", 1, 0.05, level) for level in (0.5, 0.95))
+    assert wide.low < narrow.low < narrow.expected_area < narrow.high < wide.high
+    for found in (narrow, wide):
+        inside = ((area > found.low) & (area < found.high)).mean()
+        assert inside == pytest.approx(found.level, abs=0.05)
+    assert reference.check("m", 1, 0.05).level == 0.9
+    with pytest.raises(InputError, match=r"level between 0 and 1, got 1\.0"):
+        reference.check("m", 1, 0.05, 1.0)

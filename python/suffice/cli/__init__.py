@@ -1,4 +1,4 @@
-"""The command line: ``suffice explain | verify | study | demo | info | methods``.
+"""The command line: ``suffice explain | verify | study | check | quiz | demo | info | methods``.
 
 Each subcommand is a module with ``build(parser)``, which adds its options, and ``run(args)``,
 which does the work and returns the exit code. Heavy imports happen inside ``run``, so that

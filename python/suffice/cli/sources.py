@@ -58,18 +58,40 @@ def collect(sources: Sequence[str], out: Path) -> list[Item]:
         If a folder holds no image, two images would write to one file, or a result would
         overwrite an image.
     """
-    found: dict[Path, Path] = {}  # source -> its path below the folder that was named
+    return _placed(find(sources, out), out)
+
+
+def find(sources: Sequence[str], without: Path | None = None) -> dict[Path, Path]:
+    """List the images of files and folders, each with its path below the folder that was named.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, taken whatever their suffix, and folders.
+    without : Path, optional
+        A folder that is left out of the search.
+
+    Raises
+    ------
+    SettingsError
+        If a folder holds no image.
+    """
+    found: dict[Path, Path] = {}
     for source in map(Path, sources):
         if not source.is_dir():
             found.setdefault(source, Path(source.name))
             continue
-        images = [path for path in _images_in(source) if not path.is_relative_to(out)]
+        images = [
+            path
+            for path in _images_in(source)
+            if without is None or not path.is_relative_to(without)
+        ]
         if not images:
             kinds = ", ".join(sorted(IMAGE_SUFFIXES))
             raise SettingsError(f"{source}: no image in this folder (looked for {kinds})")
         for path in images:
             found.setdefault(path, path.relative_to(source))
-    return _placed(found, out)
+    return found
 
 
 def _images_in(folder: Path) -> Iterable[Path]:

@@ -1,4 +1,4 @@
-"""``suffice study run | status | export | plan | merge``."""
+"""``suffice study preset | run | status | export | plan | merge``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from suffice.cli import options
+from suffice.cli import options, study_preset
 from suffice.cli.progress import Interrupt
 
 INTERRUPTED = 130
@@ -36,6 +36,9 @@ def build(parser: argparse.ArgumentParser) -> None:
         made.set_defaults(does=does)
         return made.add_argument
 
+    study_preset.build(
+        part("preset", study_preset.run, "write a published study as a design to run")
+    )
     add = part("run", _run, "do what a design asks and its store doesn't have yet")
     add("design", metavar="DESIGN.toml")
     add("--store", required=True, type=Path, metavar="FILE", help="made where there is none")
@@ -204,7 +207,7 @@ def _plan(args: argparse.Namespace) -> int:
     rows.append(
         ("all", "", f"{sum(c.jobs for c in costs):,}", *_figures(total[0], total[1], total[2]), "")
     )
-    print(_columns(rows))
+    print(columns(rows))
     if not math.isnan(total[1]):
         print(f"about {_duration(total[1] / args.workers)} with {args.workers} worker(s) as fast")
     return 1 if any(c.failed for c in costs) else 0
@@ -230,10 +233,11 @@ def _table(states: dict[str, dict[str, int]]) -> str:
     if len(states) > 1:
         sums = (str(sum(s.get(k, 0) for s in states.values())) for k in STATES)
         rows.append(("all", *sums))
-    return _columns(rows)
+    return columns(rows)
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Cells in columns, the first to the left, the others to the right."""
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join(
         "  ".join(

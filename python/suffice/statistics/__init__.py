@@ -4,7 +4,7 @@ Plain functions on arrays, and `compare`, which runs the headline analyses over 
 
 - Groups: `kruskal_wallis`, `dunn`. Photos as blocks: `friedman`, `nemenyi`, `wilcoxon`,
   `wilcoxon_pairs`, `blocked_permutation`, `stratified_permutation`.
-- Corrections: `holm`, `bonferroni`. Intervals: `bootstrap`.
+- Corrections: `holm`, `bonferroni`. Intervals: `bootstrap`, `wilson`.
 - `mixed_model`: crossed random effects of image and model.
 - Misclassification: `auroc`, `compare_auroc`, `detectors`; `fit_reference` for single sets.
 - Sets: `overlap`, `overlap_tests`, `positions`, `transfer_matrix`.
@@ -24,6 +24,7 @@ from suffice.statistics.groups import dunn, kruskal_wallis
 from suffice.statistics.heat import Positions, positions
 from suffice.statistics.mixed import MixedModel, mixed_model
 from suffice.statistics.overlaps import Overlap, overlap, overlap_tests
+from suffice.statistics.proportion import wilson
 from suffice.statistics.reference import ReferenceSizes, Unusual, fit_reference
 from suffice.statistics.relations import (
     Multiplicity,
@@ -82,5 +83,6 @@ __all__ = [
     "transfer_matrix",
     "wilcoxon",
     "wilcoxon_pairs",
+    "wilson",
     "within_correlation",
 ]

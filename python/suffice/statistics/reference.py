@@ -24,7 +24,7 @@ class Unusual:
     expected_area : float
         Geometric mean area to expect.
     low, high : float
-        Areas between which 90 % of such sets lie.
+        Areas between which such sets lie, a share `level` of them.
     z : float
         Standardised distance of the log area; positive: larger than expected.
     p_larger, p_smaller : float
@@ -34,6 +34,7 @@ class Unusual:
         ``min(1, 2 min(p_larger, p_smaller))``.
     n, n_class : int
         Reference sets of the model, and of the class among them.
+    level : float
     """
 
     expected_area: float
@@ -45,6 +46,7 @@ class Unusual:
     p: float
     n: int
     n_class: int
+    level: float = 0.9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,7 +73,7 @@ class ReferenceSizes:
     models: Mapping[str, _Model]
     floor: float
 
-    def check(self, model: str, label: int, area: float) -> Unusual:
+    def check(self, model: str, label: int, area: float, level: float = 0.9) -> Unusual:
         """Compare a new set with the reference.
 
         Parameters
@@ -82,16 +84,20 @@ class ReferenceSizes:
             spread between classes added.
         area : float
             Fraction of the image.
+        level : float
+            Share of such sets between `low` and `high`, as many on either side beyond.
 
         Raises
         ------
         InputError
-            If the model is unknown, or the area is no fraction.
+            If the model is unknown, or the area or level is no fraction.
         """
         if model not in self.models:
             raise InputError(f"no reference for {model!r}; there are {', '.join(self.models)}")
         if not 0.0 <= area <= 1.0:
             raise InputError(f"expected an area from 0 to 1, got {area}")
+        if not 0.0 < level < 1.0:
+            raise InputError(f"expected a level between 0 and 1, got {level}")
         m = self.models[model]
         count, mean = m.classes.get(int(label), (0, m.mean))
         centre, spread = _expected(m.mean, m.between, m.within, count, mean)
@@ -99,10 +105,11 @@ class ReferenceSizes:
         n = len(m.scores)
         larger = (1 + n - int(np.searchsorted(m.scores, z, "left"))) / (n + 1)
         smaller = (1 + int(np.searchsorted(m.scores, z, "right"))) / (n + 1)
-        low, high = np.exp(centre + spread * np.quantile(m.scores, [0.05, 0.95]))
+        ends = np.quantile(m.scores, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+        low, high = np.exp(centre + spread * ends)
         return Unusual(
             float(np.exp(centre)), float(low), min(1.0, float(high)), z, larger, smaller,
-            min(1.0, 2.0 * min(larger, smaller)), n, count,
+            min(1.0, 2.0 * min(larger, smaller)), n, count, level,
         )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:

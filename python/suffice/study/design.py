@@ -197,6 +197,8 @@ class Design:
     attempts : int
         How often a job is tried before it is recorded as failed.
     name : str
+    preset : str
+        The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
     analyses : tuple of str
         What the report shall show, of `suffice.study.analyses.ANALYSES`; empty: all that applies.
     text : str
@@ -218,6 +220,7 @@ class Design:
     responsibility: Literal["none", "ranks", "float32"] = "none"
     attempts: int = 3
     name: str = "study"
+    preset: str = ""
     analyses: tuple[str, ...] = ()
     text: str = ""
 

@@ -23,13 +23,14 @@ from suffice.study.design import (
     check_criterion,
 )
 from suffice.study.images import Item
+from suffice.study.preset import check_preset
 
 T = TypeVar("T")
 
 _TOP = ("study", "models", "images", "methods")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "analyses"),
+    *("contrastive", "responsibility", "attempts", "analyses", "preset"),
 )
 _MODEL = (
     *("name", "source", "architecture", "limit", "preprocess"),
@@ -61,6 +62,31 @@ def read_design(path: str | Path) -> Design:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: no valid TOML: {error}") from None
     return _Reader(data, Lines(text, str(file)), file.parent).design(text, file.stem)
+
+
+def read_images(text: str, name: str, folder: Path) -> list[Item]:
+    """Only the images of a design.
+
+    Parameters
+    ----------
+    text : str
+        Of the design file.
+    name : str
+        What messages call it.
+    folder : Path
+        What its paths are relative to.
+
+    Raises
+    ------
+    SettingsError
+        If it is no TOML, or an image source can't be read.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name}: no valid TOML: {error}") from None
+    reader = _Reader(data, Lines(text, name), folder)
+    return [item for part in reader.each("images", reader.images) for item in part]
 
 
 class _Reader:
@@ -255,8 +281,10 @@ class _Reader:
                 self.lines.fail(place, f"contrastive should be true or false, got {value!r}")
         elif key == "responsibility" and value not in ("none", "ranks", "float32"):
             self.lines.fail(place, f"responsibility: use none, ranks or float32, got {value!r}")
-        elif key == "name" and not isinstance(value, str):
-            self.lines.fail(place, f"name should be text, got {value!r}")
+        elif key in ("name", "preset") and not isinstance(value, str):
+            self.lines.fail(place, f"{key} should be text, got {value!r}")
+        elif key == "preset":
+            self.within(place, lambda: check_preset(value), value)
         return value
 
     def baseline(self, place: Place, spec: str) -> str:

@@ -68,6 +68,12 @@ class StudyResult:
         return f"StudyResult({str(self.path)!r})"
 
     @property
+    def preset(self) -> str:
+        """The published study that the design follows; empty if none."""
+        with Store(self.path, "read") as store:
+            return store.meta("preset") or ""
+
+    @property
     def counts(self) -> dict[str, dict[str, int]]:
         """Jobs of the store by model and state (``open``, ``leased``, ``done``, ``failed``)."""
         with Store(self.path, "read") as store:

@@ -21,6 +21,7 @@ from suffice.study.images import Item, from_objects
 from suffice.study.keys import Job
 from suffice.study.leases import retry_failed
 from suffice.study.parse import read_design
+from suffice.study.preset import check_preset
 from suffice.study.result import StudyResult
 from suffice.study.store import Store
 from suffice.study.work import Bench
@@ -64,7 +65,7 @@ class Study:
     **settings
         The other fields of `suffice.study.design.Design`: ``criteria``, ``baselines``, ``seeds``,
         ``grains``, ``target``, ``count``, ``overlap``, ``budget``, ``contrastive``,
-        ``responsibility``, ``attempts``, ``name``, ``analyses``.
+        ``responsibility``, ``attempts``, ``name``, ``analyses``, ``preset``.
 
     Raises
     ------
@@ -102,6 +103,8 @@ class Study:
             settings["criteria"] = tuple(check_criterion(c) for c in settings["criteria"])
         if "baselines" in settings:
             settings["baselines"] = tuple(_baseline(b) for b in settings["baselines"])
+        if settings.get("preset"):
+            check_preset(settings["preset"])
         self.design = Design(
             _models(models), tuple(from_objects(images)), _methods(methods), **settings
         ).checked()
@@ -270,6 +273,7 @@ class Study:
             design=self.design.text,
             name=self.design.name,
             analyses=json.dumps(list(self.design.analyses)),
+            preset=self.design.preset,
             suffice=__version__,
             sources=json.dumps(_sources(self.design.images)),
         )
@@ -277,7 +281,7 @@ class Study:
 
 _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "name", "analyses"),
+    *("contrastive", "responsibility", "attempts", "name", "analyses", "preset"),
 )
 
 

@@ -28,6 +28,7 @@ from suffice.report.analyses import (
     multiplicity,
     overlap,
     positions,
+    published,
     reference,
     sizes,
     thresholds,
@@ -88,6 +89,7 @@ for _name, _part in (
     ("correctness", correctness),
     ("thresholds", thresholds),
     ("baselines", baselines),
+    ("published", published),
 ):
     register(_name, _part.section, "study")
 
@@ -156,6 +158,8 @@ def _over(reading: Reading, name: str, skipped: list[tuple[str, str, str]]) -> S
             return None
     if reason is not None:
         return Section(name, title, (caution(str(reason)),))
+    if made[0] is None:
+        skipped.append((title, "all", "there is nothing of it in this study"))
     return made[0]
 
 
