@@ -474,7 +474,7 @@ def test_a_process_that_dies_fails_its_model_only(
     Study.from_toml(design).run(tmp_path / "s.db", workers=0)
     design.write_text(text)
     dies = tmp_path / "dies.sh"
-    dies.write_text(  # the first, which asks soft
+    dies.write_text(  # whichever comes first
         f"#!/bin/sh\nif mkdir {tmp_path}/first 2>/dev/null; then echo out of memory >&2; exit 9; fi\n"
         f'exec {probe_pool.sys.executable} "$@"\n'
     )
@@ -483,8 +483,8 @@ def test_a_process_that_dies_fails_its_model_only(
         patch.setattr(probe_pool.sys, "executable", str(dies))
         result = Study.from_toml(design).probe(tmp_path / "s.db", workers=2)
     states = result.probe_states()
-    assert states["transfer"]["hard"]["done"] == 48
-    assert states["transfer"]["soft"]["failed"] == 48
+    outcomes = [(s["done"], s["failed"]) for s in states["transfer"].values()]
+    assert sorted(outcomes) == [(0, 48), (48, 0)]
     assert all("ended with code 9: out of memory" in error for _, error in result.failures)
     result = Study.from_toml(design).run(tmp_path / "s.db", workers=1, retry=True)
     assert result.failures == []
