@@ -11,8 +11,9 @@ from typing import Any, Self, cast
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import InputError
+from suffice.errors import InputError, StoreError
 from suffice.explanation import Explanation
+from suffice.reading import parse_json
 from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
@@ -30,6 +31,13 @@ INTEGERS = (
 )
 BOOLEANS = ("certified", "correct", "correct_top5")
 FLOATS = ("confidence", "entropy", "lead", "area", "set_confidence", "seconds")
+KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(INTEGERS, (int, type(None))),
+    **dict.fromkeys(("certified", "multilabel"), (int, type(None))),
+    **dict.fromkeys(FLOATS, (int, float, type(None))),
+    **dict.fromkeys(("model", "architecture", "image", "method", "criterion", "baseline"), (str,)),
+    **dict.fromkeys(("grain", "seed"), (int,)),
+}
 NOT_NULL = ("grain", "seed", "certified")
 
 
@@ -87,7 +95,11 @@ class StudyResult:
     def analyses(self) -> list[str]:
         """What the design wants the report to show."""
         with Store(self.path, "read") as store:
-            return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
+            text = store.meta("analyses") or "[]"
+        try:
+            return [str(name) for name in parse_json(text)]
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"store {self.path}: its list of analyses is damaged: {error}") from None
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.
@@ -97,7 +109,11 @@ class StudyResult:
         with Store(self.path, "read") as store:
             found = store.rows()
         wanted = self._keys
-        return [_row(row) for row in found if wanted is None or row["key"] in wanted]
+        rows = (row for row in found if wanted is None or row["key"] in wanted)
+        try:
+            return [_row(row) for row in rows]
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"store {self.path} is damaged: {error}") from None
 
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame.
@@ -204,6 +220,9 @@ def _row(row: JsonObject) -> JsonObject:
     """One row of the store as the table has it."""
     failed = row["state"] == "failed"
     top5 = json.loads(row["top5"] or "[]")
+    if any(not isinstance(row[name], kinds) for name, kinds in KINDS.items()):
+        name = next(n for n, kinds in KINDS.items() if not isinstance(row[n], kinds))
+        raise ValueError(f"{name} of {row['key']} is {row[name]!r:.40}")
     known = row["label"] is not None and not failed and not row["multilabel"]
     made = {
         **row,
