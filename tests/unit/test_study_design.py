@@ -63,22 +63,29 @@ method = "rex"
 models = ["soft"]
 limit = 2
 criteria = ["margin:1"]
+baselines = ["grey"]
 seeds = [5, 6]
+
+[[methods]]
+name = "slow"
+method = "rex"
+models = ["soft"]
+limit = 1
 """)
     made = read_design(design)
     assert Design.from_dict(json.loads(json.dumps(made.to_dict()))).methods == made.methods
     asked = {}
     for job in Study.from_toml(design).prepare().jobs:
         asked.setdefault((job.model, job.method), []).append(job.image)
-        if job.method == "slow":
-            assert job.criterion == "margin:1"
+        if job.criterion == "margin:1":
+            assert (job.method, job.baseline) == ("slow", "grey")
             assert job.seed in (5, 6)
     names = [f"class{k}/{k}.png" for k in range(4)]
     assert (
         asked
         == {  # two criteria
             ("soft", "short"): names * 2,
-            ("soft", "slow"): names[:2] * 2,  # two seeds
+            ("soft", "slow"): names[:2] * 2 + names[:1] * 2,  # two seeds; two criteria
             ("hard", "short"): names[:3] * 2,
         }
     )
@@ -118,6 +125,13 @@ BROKEN = [
     ("{ iterations = 2 }", "3", "settings", "should be a table"),
     ('method = "rex"', 'method = "rex"\nprune = 1', "prune", "true or false"),
     ('method = "rex"', 'method = "rex"\ncriteria = ["top2"]', "criteria", "top2"),
+    ('method = "rex"', 'method = "rex"\nbaselines = ["gray"]', "gray", "'gray' is unknown"),
+    (
+        "[[methods]]",
+        '[[methods]]\nmethod = "rex"\nname = "short"\n[[methods]]',
+        'name = "short"',
+        "other settings",
+    ),
     ('method = "rex"', 'method = "rex"\nseeds = ["a"]', "seeds", "at least 0, got 'a'"),
     ('method = "rex"', 'method = "rex"\nlimit = 0', "limit", "at least 1, got 0"),
     ('method = "rex"', 'method = "rex"\nmodels = ["sfot"]', "sfot", "no model of the study"),

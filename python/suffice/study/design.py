@@ -114,6 +114,7 @@ class MethodSpec:
     models : tuple of str
         It is asked about these models only; empty: about all.
     criteria : tuple of str
+    baselines : tuple of tuple of str
     seeds : tuple of int
         Instead of the study's, where there are any.
     """
@@ -127,7 +128,13 @@ class MethodSpec:
     limit: int | None = None
     models: tuple[str, ...] = ()
     criteria: tuple[str, ...] = ()
+    baselines: tuple[tuple[str, ...], ...] = ()
     seeds: tuple[int, ...] = ()
+
+    @property
+    def way(self) -> tuple[Any, ...]:
+        """How its sets are made; two parts of one method have this in common."""
+        return self.method, self.settings, self.prune
 
     def make(self, classifier: Callable[..., Any]) -> Method:
         """Make the method; a comparator as its ranking is given the classifier.
@@ -175,6 +182,7 @@ class Design:
     Attributes
     ----------
     models, images, methods : tuple
+        Methods of one name are parts of one method, with criteria, baselines and such of their own.
     criteria : tuple of str
     baselines : tuple of tuple of str
         Each under which a set must suffice, several at once if it has several.
@@ -225,20 +233,33 @@ class Design:
             if not values:
                 raise SettingsError(f"a study needs {what}, got none")
             names = [getattr(v, "name", v) for v in values]
-            if what != "images" and len(set(names)) < len(names):
+            if what not in ("images", "methods") and len(set(names)) < len(names):
                 twice = next(n for n in names if names.count(n) > 1)
                 raise SettingsError(f"{what}: {twice!r} is there twice")
+        self._check_methods()
         unique(list(self.images))
+        if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
+            raise SettingsError(f"target label: image {lost[0].name} has no label")
+        return self
+
+    def all_baselines(self) -> tuple[tuple[str, ...], ...]:
+        """Those of the study and of its methods, each once."""
+        every = (self.baselines, *(m.baselines for m in self.methods))
+        return tuple(dict.fromkeys(b for several in every for b in several))
+
+    def _check_methods(self) -> None:
         known = {m.name for m in self.models}
+        first: dict[str, MethodSpec] = {}
         for method in self.methods:
+            if first.setdefault(method.name, method).way != method.way:
+                raise SettingsError(
+                    f"methods: {method.name!r} is there twice with other settings; give each a name"
+                )
             if unknown := [name for name in method.models if name not in known]:
                 raise SettingsError(
                     f"method {method.name}: {unknown[0]!r} is no model of the study; it has "
                     f"{', '.join(sorted(known))}"
                 )
-        if self.target == "label" and (lost := [i for i in self.images if i.label is None]):
-            raise SettingsError(f"target label: image {lost[0].name} has no label")
-        return self
 
     def to_dict(self) -> JsonObject:
         """As JSON types, for another process.
@@ -260,15 +281,19 @@ class Design:
         }
         for what, kind in _PARTS.items():
             values[what] = tuple(
-                kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in part.items()})
-                for part in data[what]
+                kind(**{k: _tuples(v) for k, v in part.items()}) for part in data[what]
             )
-        values["baselines"] = tuple(tuple(b) for b in data["baselines"])
+        values["baselines"] = _tuples(data["baselines"])
         return cls(**values)
 
     def with_images(self, images: Sequence[Item]) -> Self:
         """The same study of other images."""
         return replace(self, images=tuple(images))
+
+
+def _tuples(value: Any) -> Any:
+    """Lists, and lists in lists, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, (list, tuple)) else value
 
 
 _PARTS: dict[str, Callable[..., Any]] = {

@@ -35,9 +35,9 @@ class ModelFacts:
         Of the scores' arithmetic.
     n_classes : int
     shape : (int, int, int)
-    methods : dict
+    methods : tuple of dict or None
         Name, version and settings of each method of the design, with what a comparator as its
-        ranking takes from the model; those that are asked about this model.
+        ranking takes from the model; None where it is not asked about this model.
     limit : int or None
         The model sees the first so many images only.
     """
@@ -50,7 +50,7 @@ class ModelFacts:
     precision: str
     n_classes: int
     shape: tuple[int, int, int]
-    methods: dict[str, JsonObject]
+    methods: tuple[JsonObject | None, ...]
     limit: int | None = None
 
 
@@ -140,11 +140,10 @@ def model_facts(spec: ModelSpec, design: Design) -> ModelFacts:
         precision=str(getattr(clf, "precision", "float32")),
         n_classes=clf.n_classes,
         shape=clf.input_shape,
-        methods={
-            m.name: _method(m, design, load)
+        methods=tuple(
+            None if m.models and spec.name not in m.models else _method(m, design, load)
             for m in design.methods
-            if not m.models or spec.name in m.models
-        },
+        ),
         limit=spec.limit,
     )
 
@@ -236,9 +235,9 @@ def expand(
 def _jobs(
     design: Design, facts: Sequence[ModelFacts], images: Sequence[tuple[Item, str]]
 ) -> Iterator[Job]:
-    contents = {spec: _content(spec) for specs in design.baselines for spec in specs}
-    for model, method, criterion, baselines, grain, seed in _combinations(design, facts):
-        settings = model.methods.get(method.name)
+    contents = {spec: _content(spec) for specs in design.all_baselines() for spec in specs}
+    for model, k, criterion, baselines, grain, seed in _combinations(design, facts):
+        method, settings = design.methods[k], model.methods[k]
         if settings is None:
             continue
         seen = min(n for n in (len(images), model.limit, method.limit) if n is not None)
@@ -281,11 +280,17 @@ def _jobs(
 
 def _combinations(
     design: Design, facts: Sequence[ModelFacts]
-) -> Iterator[tuple[ModelFacts, MethodSpec, str, tuple[str, ...], int, int]]:
-    for model, method in itertools.product(facts, design.methods):
-        criteria, seeds = method.criteria or design.criteria, method.seeds or design.seeds
-        for rest in itertools.product(criteria, design.baselines, design.grains, seeds):
-            yield model, method, *rest
+) -> Iterator[tuple[ModelFacts, int, str, tuple[str, ...], int, int]]:
+    for model, (k, method) in itertools.product(facts, enumerate(design.methods)):
+        yield from (
+            (model, k, *rest)
+            for rest in itertools.product(
+                method.criteria or design.criteria,
+                method.baselines or design.baselines,
+                design.grains,
+                method.seeds or design.seeds,
+            )
+        )
 
 
 def _target(design: Design, item: Item) -> int | None:
@@ -315,7 +320,7 @@ def in_shard(key: str, shard: tuple[int, int] | None) -> bool:
 def cautions(design: Design, facts: Sequence[ModelFacts]) -> list[str]:
     """What may make the results of a design mean less than they seem to."""
     scales = {canonical([(m.preprocess or {}).get(k) for k in ("mean", "std")]) for m in facts}
-    if len(scales) > 1 and any("zero" in specs for specs in design.baselines):
+    if len(scales) > 1 and any("zero" in specs for specs in design.all_baselines()):
         note = (
             "the baseline zero is another colour for every preprocessing, and the models of this "
             "study differ in theirs: their sets are not comparable. Use one colour for all, such "

@@ -38,7 +38,7 @@ _MODEL = (
 _IMAGES = (*sources.KINDS, "classes", "prefix", "limit")
 _METHOD = (
     *("name", "method", "settings", "prune", "count", "budget", "limit", "models"),
-    *("criteria", "seeds"),
+    *("criteria", "baselines", "seeds"),
 )
 _NAMED = ("timm:", "torchvision:", "hf:")
 
@@ -80,7 +80,7 @@ class _Reader:
         models = tuple(self.each("models", self.model))
         self.twice("models", [m.name for m in models])
         methods = tuple(self.each("methods", self.method))
-        self.twice("methods", [m.name for m in methods])
+        self.ways(methods)
         images = tuple(i for part in self.each("images", self.images) for i in part)
         values = {key: self.value(("study", key), study[key]) for key in study}
         return self.within(
@@ -170,7 +170,10 @@ class _Reader:
             entry.get("budget"),
             entry.get("limit"),
             self.models_of(entry, at),
-            *(self.value((*at, key), entry.get(key, [])) for key in ("criteria", "seeds")),
+            *(
+                self.value((*at, key), entry.get(key, []))
+                for key in ("criteria", "baselines", "seeds")
+            ),
         )
         bad = next((k for k in settings if k in self.words(spec.check)), None)
         place = (*at, "settings", bad) if bad else (*at, "settings" if settings else "method")
@@ -314,6 +317,16 @@ class _Reader:
                     (key, k, "name"), f"{key}: {name!r} is there twice; give each a name"
                 )
             seen[name] = k
+
+    def ways(self, methods: Sequence[MethodSpec]) -> None:
+        first: dict[str, MethodSpec] = {}
+        for k, method in enumerate(methods):
+            if first.setdefault(method.name, method).way != method.way:
+                self.lines.fail(
+                    ("methods", k, "name"),
+                    f"methods: {method.name!r} is there twice with other settings; "
+                    "give each a name",
+                )
 
     def within(self, place: Place, make: Callable[[], T], value: object = None) -> T:
         """Call, with the line put before the message of an error."""

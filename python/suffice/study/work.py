@@ -106,7 +106,7 @@ class Bench:
         design = self.design
         spec = next(m for m in design.methods if m.name == job.method)
         question = json.loads(job.question)
-        specs = next(b for b in design.baselines if label_of(b) == job.baseline)
+        specs = next(b for b in design.all_baselines() if label_of(b) == job.baseline)
         method = spec.make(functools.partial(self.classifier, job.model))
         return explain_stream(
             self.classifier(job.model, method.differentiates),
