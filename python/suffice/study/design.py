@@ -195,6 +195,9 @@ class Design:
         Whether responsibility maps are kept, and how.
     attempts : int
         How often a job is tried before it is recorded as failed.
+    timeout : float or None
+        Seconds in which a worker process has to finish an image; it is killed otherwise, and what
+        it was at counts as tried.
     name : str
     analyses : tuple of str
         What the report shall show; kept as text.
@@ -216,6 +219,7 @@ class Design:
     contrastive: bool = False
     responsibility: Literal["none", "ranks", "float32"] = "none"
     attempts: int = 3
+    timeout: float | None = None
     name: str = "study"
     analyses: tuple[str, ...] = ()
     text: str = ""

@@ -23,13 +23,14 @@ from suffice.study.design import (
     check_criterion,
 )
 from suffice.study.images import Item
+from suffice.study.watch import check_timeout
 
 T = TypeVar("T")
 
 _TOP = ("study", "models", "images", "methods")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "analyses"),
+    *("contrastive", "responsibility", "attempts", "timeout", "analyses"),
 )
 _MODEL = (
     *("name", "source", "architecture", "limit", "preprocess"),
@@ -246,6 +247,8 @@ class _Reader:
             return tuple(self.whole(place, v, 0 if key == "seeds" else 1) for v in values)
         if key in ("count", "budget", "attempts"):
             return self.whole(place, value, 1)
+        if key == "timeout":
+            return self.within(place, lambda: check_timeout(value))
         if key == "target":
             if value not in ("top1", "label"):
                 self.whole(place, value, 0, "top1, label or ")

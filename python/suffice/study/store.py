@@ -68,8 +68,13 @@ def told(path: Path) -> Iterator[None]:
         text = str(error)
         if "full" in text:
             what = "the disk is full; what was finished is kept: make room and go on"
+        elif "disk I/O error" in text:
+            what = (
+                "the disk failed, or a limit on file sizes is reached; what was finished is kept: "
+                "see to the disk and go on"
+            )
         elif "readonly" in text:
-            what = "it is read-only"
+            what = "it is read-only: change its permissions, or take a copy"
         elif "locked" in text:
             what = f"another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
         elif "not a database" in text or "malformed" in text:
@@ -173,7 +178,8 @@ class Store:
                 time.sleep(BUSY_PAUSE)
 
     def _check_format(self) -> None:
-        kinds = dict(self.query("SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL"))
+        there = self.query("SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL")
+        kinds: dict[str, str] = {str(name): str(kind) for name, kind in there}
         found = self.meta("format") if kinds.get("meta") == "table" else None
         if found is None or any(kinds.get(table) != "table" for table in TABLES):
             raise StoreError(f"{self.path} is no store of a study")
