@@ -58,11 +58,12 @@ def one(design: Path, store: Path, draw: random.Random) -> dict[str, Any]:
     """Start, kill at a random moment, and look at the store."""
     before = finished(store)
     who = draw.choice(WHO)
+    stale = owners(store)  # of workers that were killed in an earlier round
     process = start(design, store, "--workers", "2")
-    while process.poll() is None and not owners(store):
+    while process.poll() is None and not set(owners(store)) - {*stale}:
         time.sleep(0.005)
     time.sleep(draw.uniform(0.0, LONGEST))
-    workers = owners(store)
+    workers = [pid for pid in owners(store) if pid not in stale]
     seen = finished(store)  # acknowledged: committed before the kill
     through = process.poll() is not None
     victims = {"command": [process.pid], "worker": workers[:1], "all": [process.pid, *workers]}
@@ -159,7 +160,9 @@ def report(rows: list[dict[str, Any]], total: int, ends: int, same: bool) -> Non
         f"{ends} studies that were gone on with to their end, "
         f"{'all found' if same else 'NOT all found'} what an uninterrupted run finds, bit for bit."
     )
-    write("kills", {"sums": sums, "same": same, "ends": ends, "rows": rows}, "\n".join(lines) + told)
+    write(
+        "kills", {"sums": sums, "same": same, "ends": ends, "rows": rows}, "\n".join(lines) + told
+    )
 
 
 if __name__ == "__main__":

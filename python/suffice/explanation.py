@@ -388,7 +388,7 @@ def assemble(
         ahead = (len(record["sets"]),) if array is masks else ()
         if array.shape != (*ahead, *shape) or array.dtype.kind not in "biuf":
             raise ValueError(
-                f"record and arrays disagree: {name} should be {list((*ahead, *shape))}, got "
+                f"record and arrays disagree: {name} should be {[*ahead, *shape]}, got "
                 f"{array.dtype} {list(array.shape)}"
             )
     return Explanation(

@@ -68,7 +68,7 @@ def check_record(record: Any) -> JsonObject:
         If a name is missing or its value is not what it should be.
     """
     if not isinstance(record, dict):
-        raise ValueError(f"the record should be an object, got {type(record).__name__}")
+        raise ValueError(f"the record should be an object, got {type(record).__name__}")  # noqa: TRY004
     _check(record, _RECORD, "record")
     _check(record, _OPTIONAL, "record", needed=False)
     for name, kinds in _PARTS.items():
@@ -80,7 +80,7 @@ def check_record(record: Any) -> JsonObject:
     _check_certificate(record["certificate"])
     for entry in record["sets"]:
         if not isinstance(entry, dict):
-            raise ValueError(f"sets should be objects, got {entry!r:.40}")
+            raise ValueError(f"sets should be objects, got {entry!r:.40}")  # noqa: TRY004
         _check(entry, _SET, "set")
         _check(entry, _SET_OPTIONAL, "set", needed=False)
         _check_certificate(entry["certificate"])

@@ -194,15 +194,18 @@ def _write(path: Path) -> None:
 
 READERS: dict[str, Reader] = {
     "image": Reader(image, seeds.images),
-    "onnx": Reader(onnx, seeds.models, (b"location", b"weights.bin", b"../x", b"offset", b"length")),
+    "onnx": Reader(
+        onnx, seeds.models, (b"location", b"weights.bin", b"../x", b"offset", b"length")
+    ),
     "design": Reader(design, seeds.designs, seeds.DESIGN_WORDS),
     "preprocess": Reader(preprocess, seeds.preprocessings, seeds.JSON_WORDS),
     "labels": Reader(labels, seeds.labels, (*seeds.JSON_WORDS, b"index", b"label", b'"', b",")),
     "explanation": Reader(explanation, seeds.explanations, seeds.JSON_WORDS),
     "npz": Reader(npz, seeds.npz, seeds.ARRAY_WORDS),
-    "table": Reader(table, seeds.tables, (b"path", b"label", b"name", b'"', b",", b"\r", b"\xc2\xb2")),
+    "table": Reader(
+        table, seeds.tables, (b"path", b"label", b"name", b'"', b",", b"\r", b"\xc2\xb2")
+    ),
     "array": Reader(array, seeds.arrays, seeds.ARRAY_WORDS),
     "blob": Reader(blob, seeds.blobs, seeds.ARRAY_WORDS),
     "store": Reader(store, seeds.stores, (b"jobs", b"explanations", b"VIEW", b"TABLE", b"null")),
 }
-

@@ -24,10 +24,25 @@ JSON_WORDS = (
     *(b"9" * 40, b"[" * 3000, b'"size"', b'"mean"', b'"models"', b'"sets"', b"\xff", b"\\ud800"),
 )
 DESIGN_WORDS = (
-    *(b"[[models]]\n", b"[[images]]\n", b"[[methods]]\n", b"[study]\n", b"settings = { keep = 0.5 }\n"),
+    *(
+        b"[[models]]\n",
+        b"[[images]]\n",
+        b"[[methods]]\n",
+        b"[study]\n",
+        b"settings = { keep = 0.5 }\n",
+    ),
     *(b"[[", b"]]", b"=", b'"', b"'''", b"inf", b"nan", b"-1", b"true", b"9" * 30, b"[" * 3000),
-    *(b"limit = 1\n", b"1979-05-27", b"0x7f", b"[]", b"{}", b'"a"', b"source = ", b'csv = "t.csv"\n'),
-    *(b'prune = true\n', b'criteria = ["confidence:0.5"]\n', b"x" * 300, b"timeout = 5\n"),
+    *(
+        b"limit = 1\n",
+        b"1979-05-27",
+        b"0x7f",
+        b"[]",
+        b"{}",
+        b'"a"',
+        b"source = ",
+        b'csv = "t.csv"\n',
+    ),
+    *(b"prune = true\n", b'criteria = ["confidence:0.5"]\n', b"x" * 300, b"timeout = 5\n"),
 )
 ARRAY_WORDS = (
     *(b"NUMPY", b"\x93NUMPY", b"'descr': '|O'", b"'<f8'", b"(1000000, 1000000)", b"True", b"False"),

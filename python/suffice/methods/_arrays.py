@@ -57,6 +57,4 @@ def read_array(path: Path, key: str) -> npt.NDArray[Any]:
         names = ", ".join(arrays) or "none"
     except Exception as error:
         raise InputError(f"{os.fspath(path)} can't be read as an array: {error}") from None
-    raise InputError(
-        f"{os.fspath(path)}: expected an array called {key!r}, found {names}"
-    )
+    raise InputError(f"{os.fspath(path)}: expected an array called {key!r}, found {names}")

@@ -143,7 +143,9 @@ def from_csv(path: Path) -> list[Item]:
     items = []
     for number, row in rows:
         text = (row[label] or "").strip() if label else ""
-        if text and not (text.isascii() and text.isdigit() and int(text[:12]) < 2**31 and len(text) < 12):
+        if text and not (
+            text.isascii() and text.isdigit() and int(text[:12]) < 2**31 and len(text) < 12
+        ):
             raise SettingsError(
                 f"{path}, line {number}: label {text!r} is no class index (0, 1, ...)"
             )

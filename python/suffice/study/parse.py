@@ -155,7 +155,9 @@ class _Reader:
             self.lines.fail((*at, "settings"), "settings should be a table")
         settings = dict(settings)
         ranking = settings.get("ranking")
-        if isinstance(ranking, str) and (is_file(self.folder / ranking) or is_folder(self.folder / ranking)):
+        if isinstance(ranking, str) and (
+            is_file(self.folder / ranking) or is_folder(self.folder / ranking)
+        ):
             settings["ranking"] = str(self.folder / ranking)
         for key in ("count", "budget", "limit"):
             if key in entry:

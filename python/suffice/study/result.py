@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -99,7 +99,9 @@ class StudyResult:
         try:
             return [str(name) for name in parse_json(text)]
         except (TypeError, ValueError) as error:
-            raise StoreError(f"store {self.path}: its list of analyses is damaged: {error}") from None
+            raise StoreError(
+                f"store {self.path}: its list of analyses is damaged: {error}"
+            ) from None
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.
@@ -187,10 +189,15 @@ class StudyResult:
 
         Responsibility kept as ranks comes back as their numbers.
         """
+        for _, explanation in self.keyed_explanations(self._keys_of(rows)):
+            yield explanation
+
+    def keyed_explanations(self, keys: Iterable[str]) -> Iterator[tuple[str, Explanation]]:
+        """The explanations of keys that have one, each with its key."""
         with Store(self.path, "read") as store:
-            for key in self._keys_of(rows):
+            for key in keys:
                 if store.shape(key) is not None:
-                    yield explanation_from(store.record(key), store.blobs(key))
+                    yield key, explanation_from(store.record(key), store.blobs(key))
 
     def _keys_of(self, rows: Any) -> Sequence[str]:
         if rows is None:
@@ -220,9 +227,9 @@ def _row(row: JsonObject) -> JsonObject:
     """One row of the store as the table has it."""
     failed = row["state"] == "failed"
     top5 = json.loads(row["top5"] or "[]")
-    if any(not isinstance(row[name], kinds) for name, kinds in KINDS.items()):
-        name = next(n for n, kinds in KINDS.items() if not isinstance(row[n], kinds))
-        raise ValueError(f"{name} of {row['key']} is {row[name]!r:.40}")
+    for name, kinds in KINDS.items():
+        if type(row[name]) not in kinds:
+            raise ValueError(f"{name} of {row['key']} is {row[name]!r:.40}")
     known = row["label"] is not None and not failed and not row["multilabel"]
     made = {
         **row,

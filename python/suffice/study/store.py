@@ -353,7 +353,9 @@ class Store:
         try:
             return check_record(parse_json(str(rows[0][0])))
         except ValueError as error:
-            raise StoreError(f"store {self.path}: the record of {key} is damaged: {error}") from None
+            raise StoreError(
+                f"store {self.path}: the record of {key} is damaged: {error}"
+            ) from None
 
     def shape(self, key: str) -> tuple[int, int] | None:
         """Height and width of the model's input of a finished job; None where it has no result."""

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 AT_A_TIME = 4
 """Images leased at once while a group runs; a run looks at most its window ahead."""
 IDLE_SECONDS = 0.2
-_NO_MEMORY = re.compile(r"out of memory|bad_?alloc|failed to allocate|cannot allocate", re.I)
+_NO_MEMORY = re.compile(
+    r"out of memory|bad_?alloc|failed to allocate|cannot allocate", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
