@@ -8,6 +8,7 @@ transaction. Uniqueness of keys, not clocks, guarantees that nothing is kept twi
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -64,7 +65,7 @@ def told(path: Path) -> Iterator[None]:
     """SQLite's errors in our words."""
     try:
         yield
-    except (sqlite3.Error, OverflowError) as error:
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
         text = str(error)
         if "full" in text:
             what = "the disk is full; what was finished is kept: make room and go on"
@@ -77,7 +78,7 @@ def told(path: Path) -> Iterator[None]:
             what = "it is read-only: change its permissions, or take a copy"
         elif "locked" in text:
             what = f"another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
-        elif "not a database" in text or "malformed" in text:
+        elif isinstance(error, UnicodeDecodeError) or re.search("not a database|malformed", text):
             what = f"it is no SQLite file, or damaged ({text})"
         else:
             what = text
