@@ -104,7 +104,7 @@ def _guided(args) -> int:
         "-timeout=20",
         f"-rss_limit_mb={MEMORY_MB}",
         "-max_len=100000",
-        f"-dict={words}",
+        *([f"-dict={words}"] if reader.words else []),
         f"-artifact_prefix={args.corpus}/found/{args.reader}-",
         "-print_final_stats=1",
     ]
