@@ -72,12 +72,12 @@ def photos(count: int, seed: int = 0, minimum_correct: int = 8) -> list[Path]:
     return [ZOO / "images" / "imagenet" / names[i] for i in sorted(picked)]
 
 
-def write(name: str, result: dict[str, Any], table: str) -> None:
+def write(name: str, result: dict[str, Any], table: str, folder: Path = RESULTS) -> None:
     """Write ``results/NAME.json`` and ``.md``."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     result = {"machine": machine(), **result}
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
     m = result["machine"]
     where = f"{m['cpu']}, {m['cores']} cores, commit {m['commit']}, {m['date']}"
-    (RESULTS / f"{name}.md").write_text(f"{table}\n\n{where}\n")
+    (folder / f"{name}.md").write_text(f"{table}\n\n{where}\n")
     print(table)

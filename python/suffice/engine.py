@@ -20,7 +20,8 @@ from suffice import _native
 from suffice.certificate import Certificate, certify
 from suffice.criterion import Criterion
 from suffice.errors import ScoresError
-from suffice.evaluation import Evaluator, Judged, Probe, Span
+from suffice.evaluation import Evaluator, Probe
+from suffice.judging import Judged, Span
 from suffice.methods.base import Method, SearchResult
 from suffice.models.base import Classifier, Value
 from suffice.models.gradients import differentiable

@@ -8,6 +8,7 @@
     │   ├── ModelError               a model can't be loaded or breaks the classifier contract
     │   └── SettingsError            a setting of a method, criterion, baseline or preprocessing
     ├── ScoresError (RuntimeError)   a model gave scores no decision can be made from (NaN, shape)
+    │   └── DeviceMemoryError        so large a batch does not fit into the device's memory
     ├── StoreError (RuntimeError)    a study's store can't be read or written; what is in it stays
     ├── MissingDependencyError (ImportError)   an optional package is needed; the message names it
     └── ExistingResultError (FileExistsError)  a result is there already and --existing says error
@@ -63,6 +64,10 @@ class ScoresError(SufficeError, RuntimeError):
         super().__init__(message)
         self.row = row
         self.composite: npt.NDArray[np.float32] | None = None
+
+
+class DeviceMemoryError(ScoresError):
+    """A batch does not fit into the memory of the model's device; smaller ones may."""
 
 
 class StoreError(SufficeError, RuntimeError):

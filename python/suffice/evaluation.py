@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,60 +18,20 @@ import numpy.typing as npt
 
 from suffice import _native
 from suffice.criterion import Criterion
-from suffice.errors import ScoresError
-from suffice.models.base import Classifier, Value
-from suffice.models.gradients import MaskGradients, by_mask, differentiable, scores_and_gradient
+from suffice.errors import DeviceMemoryError, ScoresError
+from suffice.judging import Judged, Span, failed, joined, part, settle
+from suffice.models.base import Classifier, Composing, MaskPart, Value, composing
+from suffice.models.gradients import by_mask, differentiable, scores_and_gradient
 from suffice.types import Batch, Decisions, FloatImage, PackedMasks, Scores
 
 NOISE_FACTOR = 10.0
+LOW_EPS = 1e-3
 PROBE_ROWS = 8
 PROBE_TILE = 16
 PROBE_TILES = 4  # along the shorter side, at least where it has so many pixels
 GRADIENT_EPS = 1e-4
 """Narrower margins of scores that came with a gradient are settled by a call of their own: what
 torch computes for a gradient may differ from a call in the last bits."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Span:
-    """Consecutive composites of one subject under one baseline, part of a batch.
-
-    Attributes
-    ----------
-    image, baseline : float32 [C, H, W]
-    masks : uint64 [m, words]
-    target : int
-    criterion : Criterion
-    reference_confidence : float
-        Needed for the margins of ``relative``.
-    of : str or None
-        The value whose gradient is wanted too; None: scores only.
-    """
-
-    image: FloatImage
-    baseline: FloatImage
-    masks: PackedMasks
-    target: int
-    criterion: Criterion
-    reference_confidence: float
-    of: Value | None = None
-
-    def __len__(self) -> int:
-        return len(self.masks)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Judged:
-    """What became of one span: the decisions with their criterion applied, or an error."""
-
-    decisions: Decisions | None
-    margin: npt.NDArray[np.float64]
-    passes: npt.NDArray[np.bool_]
-    rechecked: int = 0
-    error: Exception | None = None
-    model_seconds: float = 0.0
-    calls: int = 1
-    gradient: MaskGradients | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +44,18 @@ class Probe:
         The same composites gave the same bits at batch 1 and in full and short batches.
     noise : float
         Largest difference of a score seen; 0 when invariant.
+    least : float
+        Below which `eps` does not fall, for arithmetic of low precision.
     """
 
     invariant: bool
     noise: float
+    least: float = 0.0
 
     @property
     def eps(self) -> float:
         """Decisions with a margin below it are narrow."""
-        return NOISE_FACTOR * self.noise
+        return max(NOISE_FACTOR * self.noise, self.least)
 
 
 _PROBES: weakref.WeakKeyDictionary[Classifier, dict[int, Probe]] = weakref.WeakKeyDictionary()
@@ -127,7 +91,10 @@ class Evaluator:
         self.batch_size = batch_size
         self.gradient_batch = min(gradient_batch or batch_size, batch_size)
         self.probe = Probe(invariant=True, noise=0.0)
+        self._composing = composing(classifier)
         self._local = threading.local()
+        self._shrinking = threading.Lock()
+        self._measured: tuple[FloatImage, FloatImage] | None = None
 
     def scores(self, filled: _Filled) -> Scores:
         """Scores of the composites in a batch, their shape checked."""
@@ -150,8 +117,20 @@ class Evaluator:
     def run(self, spans: Sequence[Span]) -> list[Judged]:
         """Evaluate spans in batches, in order; an error concerns only the spans it came from.
 
-        All of them want the gradient of one value, or none does.
+        All of them want the gradient of one value, or none does. Where the device's memory is too
+        small for a batch, smaller ones are used from then on.
         """
+        while True:
+            size = self.batch_size
+            try:
+                if self._composing is not None and spans[0].of is None:
+                    return self._run_masks(self._composing, spans)
+                return self._run_composites(spans)
+            except DeviceMemoryError as error:
+                if not self._shrink(size):
+                    return [failed(len(span), error) for span in spans]
+
+    def _run_composites(self, spans: Sequence[Span]) -> list[Judged]:
         scores: list[Scores] = []
         gradients: list[Batch] = []
         targets = np.concatenate([np.full(len(s), s.target, np.int64) for s in spans])
@@ -170,12 +149,14 @@ class Evaluator:
                     gradients.append(found[1])
                 done += batch.rows
                 seconds += time.perf_counter() - began
+        except DeviceMemoryError:
+            raise
         except Exception as error:
             if len(spans) == 1:
                 if isinstance(error, ScoresError) and error.row is not None:
                     row = min(done + error.row, len(spans[0]) - 1)  # padding repeats the last one
-                    error.composite = _composite(spans[0], row)
-                return [_failed(len(spans[0]), error)]
+                    error.composite = spans[0].composite(row)
+                return [failed(len(spans[0]), error)]
             # One image's composites broke the model: find out whose, by running each span alone.
             return [self.run([span])[0] for span in spans]
         everything = np.concatenate(scores)
@@ -191,6 +172,76 @@ class Evaluator:
             judged.append(one)
             start = stop
         return judged
+
+    def _run_masks(self, classifier: Composing, spans: Sequence[Span]) -> list[Judged]:
+        """The same where the classifier composes and decides by itself."""
+        made: list[Decisions] = []
+        calls, done = [0] * len(spans), 0
+        began = time.perf_counter()
+        try:
+            for parts in self._parts(spans, calls):
+                rows = sum(map(len, parts))
+                made.append(classifier.decide(parts, self.batch_size if self._padded() else rows))
+                done += rows
+        except DeviceMemoryError:
+            raise
+        except Exception as error:
+            if len(spans) > 1:
+                return [self.run([span])[0] for span in spans]
+            if isinstance(error, ScoresError) and error.row is not None:
+                error.composite = spans[0].composite(min(done + error.row, len(spans[0]) - 1))
+            return [failed(len(spans[0]), error)]
+        seconds = time.perf_counter() - began
+        decisions, judged, start = joined(made), [], 0
+        for span, n_calls in zip(spans, calls, strict=True):
+            stop = start + len(span)
+            own = part(decisions, slice(start, stop))
+            share = seconds * len(span) / len(decisions.top1)
+            judged.append(
+                settle(span, lambda d=own: d, self._again(span), self._eps(span), n_calls, share)  # type: ignore[misc]
+            )
+            start = stop
+        return judged
+
+    def _parts(self, spans: Sequence[Span], calls: list[int]) -> Iterator[list[MaskPart]]:
+        """Cut the spans into batches of masks."""
+        parts: list[MaskPart] = []
+        room = self.batch_size
+        for number, span in enumerate(spans):
+            start = 0
+            while start < len(span):
+                masks = span.masks[start : start + room]
+                parts.append(MaskPart(span.image, span.baseline, masks, span.target))
+                calls[number] += 1
+                start, room = start + len(masks), room - len(masks)
+                if not room:
+                    yield parts
+                    parts, room = [], self.batch_size
+        if parts:
+            yield parts
+
+    def _shrink(self, size: int) -> bool:
+        """Halve the batch from `size` rows, for good; false where it can't be smaller."""
+        with self._shrinking:
+            if self.batch_size < size:
+                return True  # another thread did
+            if size == 1 or self.classifier.fixed_batch is not None:
+                return False
+            self.batch_size = size // 2
+            self.gradient_batch = min(self.gradient_batch, self.batch_size)
+            self.classifier.batch_size = min(self.classifier.batch_size, self.batch_size)
+            warnings.warn(
+                f"{self.classifier.name}: a batch of {size} does not fit into the memory of "
+                f"{self.classifier.device}; going on with {self.batch_size}",
+                UserWarning,
+                stacklevel=2,
+            )
+            recover = getattr(self.classifier, "recover", None)
+            if recover is not None:
+                recover()
+            if self._measured is not None:
+                self.measure(*self._measured)
+            return True
 
     def _differentiate(
         self, filled: _Filled, targets: npt.NDArray[np.int64], of: Value
@@ -232,12 +283,23 @@ class Evaluator:
 
     def measure(self, image: FloatImage, baseline: FloatImage) -> Probe:
         """Probe the classifier once per batch size; later calls answer from memory."""
+        self._measured = image, baseline
         try:
             known = _PROBES.setdefault(self.classifier, {})
         except TypeError:  # a classifier that can't be hashed or weakly referenced
             known = {}
-        if self.batch_size not in known:
-            known[self.batch_size] = self._measure(image, baseline)
+        while self.batch_size not in known:
+            size = self.batch_size
+            try:
+                if self._composing is None:
+                    known[size] = self._measure(image, baseline)
+                else:
+                    known[size] = self._measure_masks(self._composing, image, baseline)
+            except DeviceMemoryError:
+                self._measured = None
+                if not self._shrink(size):
+                    raise
+                self._measured = image, baseline
         self.probe = known[self.batch_size]
         return self.probe
 
@@ -256,30 +318,50 @@ class Evaluator:
         noise = max(noise, float(np.abs(full[:-1] - short)[np.isfinite(short)].max(initial=0.0)))
         return Probe(invariant=same, noise=noise)
 
+    def _measure_masks(
+        self, classifier: Composing, image: FloatImage, baseline: FloatImage
+    ) -> Probe:
+        """The same of decisions, against calls of one float32 composite each."""
+        size, least = self.batch_size, LOW_EPS if classifier.precision != "float32" else 0.0
+        masks = _probe_masks(size, image.shape[1:])
+        span = Span(image, baseline, masks, 0, Criterion(), 1.0)
+
+        def decided(rows: int) -> npt.NDArray[np.float64]:
+            return _figures(classifier.decide([MaskPart(image, baseline, masks[:rows], 0)], rows))
+
+        full, short = decided(size), decided(max(1, size - 1))
+        rows = np.unique(np.linspace(0, size - 1, PROBE_ROWS).astype(int))
+        single = _figures(self._again(span)(rows))
+        apart = np.abs(np.concatenate([full[rows] - single, full[: len(short)] - short]))
+        noise = float(apart[np.isfinite(apart)].max(initial=0.0))
+        return Probe(invariant=noise == 0.0 and not least, noise=noise, least=least)
+
     def _judge(self, span: Span, scores: Scores, calls: int, seconds: float) -> Judged:
-        try:
-            decisions = self._decide(span, scores)
-            margin, passes = _apply(span, decisions)
-            rechecked = 0
-            if not self.probe.invariant or span.of is not None:
-                eps = max(self.probe.eps, 0.0 if span.of is None else GRADIENT_EPS)
-                narrow = np.minimum(np.abs(margin), np.abs(decisions.lead)) < eps
-                rechecked = int(narrow.sum())
-                if rechecked:
-                    for row in np.flatnonzero(narrow).tolist():
-                        scores[row] = self.classifier(_composite(span, row)[None])[0]
-                    decisions = self._decide(span, scores)
-                    margin, passes = _apply(span, decisions)
-            return Judged(decisions, margin, passes, rechecked, None, seconds, calls)
-        except ScoresError as error:
-            if error.row is not None:
-                error.composite = _composite(span, error.row)
-            return _failed(len(span), error)
-        except Exception as error:
-            return _failed(len(span), error)
+        return settle(
+            span,
+            lambda: self._decide(span, scores),
+            self._again(span),
+            self._eps(span),
+            calls,
+            seconds,
+        )
+
+    def _eps(self, span: Span) -> float:
+        """Narrower decisions of a span are made again."""
+        eps = 0.0 if self.probe.invariant else self.probe.eps
+        return eps if span.of is None else max(eps, GRADIENT_EPS)
+
+    def _again(self, span: Span) -> Callable[[npt.NDArray[np.intp]], Decisions]:
+        """Decide about rows of a span that are shown to the classifier one by one."""
+
+        def again(rows: npt.NDArray[np.intp]) -> Decisions:
+            alone = [self.one(span.composite(row)) for row in rows.tolist()]
+            return self._decide(span, np.concatenate(alone))
+
+        return again
 
     def _decide(self, span: Span, scores: Scores) -> Decisions:
-        targets = np.full(len(span), span.target, np.int32)
+        targets = np.full(len(scores), span.target, np.int32)
         return _native.decide(scores, targets, self.classifier.output)
 
     def _padded(self) -> bool:
@@ -293,24 +375,9 @@ class Evaluator:
         return buffer
 
 
-def _composite(span: Span, row: int) -> FloatImage:
-    masks = span.masks[row : row + 1]
-    out = np.empty((1, *span.image.shape), np.float32)
-    _native.compose(span.image, span.baseline, masks, out=out)
-    composite: FloatImage = out[0]
-    return composite
-
-
-def _apply(
-    span: Span, decisions: Decisions
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    return span.criterion.margins(
-        decisions.lead, decisions.log_odds, decisions.wins_tie, span.reference_confidence
-    )
-
-
-def _failed(rows: int, error: Exception) -> Judged:
-    return Judged(None, np.zeros(rows), np.zeros(rows, np.bool_), 0, error)
+def _figures(decisions: Decisions) -> npt.NDArray[np.float64]:
+    """What decisions rest on, float64 [N, 3]."""
+    return np.stack([decisions.lead, decisions.log_odds, decisions.score], axis=1)
 
 
 def _probe_masks(n: int, shape: tuple[int, ...]) -> PackedMasks:

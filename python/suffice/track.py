@@ -11,7 +11,7 @@ import numpy.typing as npt
 from suffice import _native
 from suffice.certificate import Certificate
 from suffice.criterion import MAX_LOG_ODDS
-from suffice.evaluation import Judged, Span
+from suffice.judging import Judged, Span
 from suffice.methods.base import Asked, Gradients, Method, Search, SearchResult
 from suffice.models.base import Value
 from suffice.subject import Subject

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol, runtime_checkable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.models.preprocess import Preprocess
-from suffice.types import Batch, FloatImage, JsonObject, OutputKind, Scores
+from suffice.types import (
+    Batch,
+    Decisions,
+    FloatImage,
+    JsonObject,
+    OutputKind,
+    PackedMasks,
+    Scores,
+)
 
 Value = Literal["log_odds", "logit", "probability", "log_probability"]
 """What of the target is differentiated: ``log(p / (1 - p))``, its score z (log p where the model
@@ -93,6 +103,76 @@ class Differentiable(Classifier, Protocol):
         ScoresError
             If the batch doesn't fit, or a value or gradient is not finite.
         """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPart:
+    """Composites of one image under one baseline, not composed yet.
+
+    Attributes
+    ----------
+    image, baseline : float32 [C, H, W]
+    masks : uint64 [m, words]
+        Packed, true = pixel of the image.
+    target : int
+    """
+
+    image: FloatImage
+    baseline: FloatImage
+    masks: PackedMasks
+    target: int
+
+    def __len__(self) -> int:
+        return len(self.masks)
+
+
+@runtime_checkable
+class Composing(Classifier, Protocol):
+    """A classifier that composes by itself, on its own device.
+
+    Masks are a hundredth of the composites they stand for, and decisions a hundredth of the scores,
+    so little crosses to a GPU and back. Calls, for references, narrow decisions and certificates,
+    stay float32 composites in and scores out.
+
+    Attributes
+    ----------
+    composes : bool
+        Whether `decide` is to be used; false where calls cost no more.
+    precision : str
+        Of the arithmetic behind `decide`, such as ``float32`` or ``bfloat16``.
+    """
+
+    composes: bool
+    precision: str
+
+    def decide(self, parts: Sequence[MaskPart], rows: int) -> Decisions:
+        """Compose, run the model and decide.
+
+        Parameters
+        ----------
+        parts : sequence of MaskPart
+        rows : int
+            Rows of the batch to be run, at least those of the parts; the rest is padding.
+
+        Returns
+        -------
+        Decisions
+            Of the parts' rows, one after the other.
+
+        Raises
+        ------
+        ScoresError
+            If no decision can be made from a row's scores; it carries the row.
+        DeviceMemoryError
+            If so many rows don't fit into the device's memory.
+        """
+
+
+def composing(classifier: Classifier) -> Composing | None:
+    """Return the classifier where it composes by itself and that is worth it."""
+    if getattr(classifier, "composes", False):
+        return cast(Composing, classifier)
+    return None
 
 
 def with_keep_channel(classifier: Classifier, array: FloatImage, kept: bool) -> FloatImage:

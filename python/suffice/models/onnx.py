@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import ModelError, ScoresError, SettingsError
-from suffice.models.onnx_file import one_line, read_onnx, require
+from suffice import _native
+from suffice.errors import DeviceMemoryError, ModelError, ScoresError, SettingsError
+from suffice.models.base import MaskPart
+from suffice.models.onnx_file import OnnxFile, one_line, read_onnx, require
+from suffice.models.onnx_fused import FusedSession, bucket
 from suffice.models.onnx_input import ImageInput, read_input
-from suffice.models.onnx_session import open_session, usable_cores
+from suffice.models.onnx_masks import (
+    Feed,
+    can_fuse,
+    feed_of_composites,
+    feed_of_parts,
+    with_head,
+)
+from suffice.models.onnx_session import is_memory_error, open_session, usable_cores
 from suffice.models.preprocess import Preprocess
 from suffice.models.scores import (
     Ending,
@@ -22,7 +34,7 @@ from suffice.models.scores import (
     refuse_hidden_softmax,
     to_scores,
 )
-from suffice.types import Batch, OutputKind, Scores
+from suffice.types import Batch, Decisions, OutputKind, Scores
 
 # On a CPU larger batches only leave the caches (benchmarks/results/batch_size.md).
 _CPU_BATCH, _CUDA_BATCH = 2, 64
@@ -61,6 +73,9 @@ class OnnxClassifier:
         Class names.
     name : str, optional
         For records; the file name by default.
+    composes : bool, optional
+        Whether searches hand over masks, and the composites are made by operators in front of the
+        graph (`suffice.models.onnx_masks`); by default on a GPU, where the model allows it.
 
     Raises
     ------
@@ -78,6 +93,7 @@ class OnnxClassifier:
     """
 
     keep_channel: bool = False
+    precision: str = "float32"
 
     def __init__(
         self,
@@ -94,13 +110,17 @@ class OnnxClassifier:
         output_name: str | None = None,
         labels: Sequence[str] | None = None,
         name: str | None = None,
+        composes: bool | None = None,
     ) -> None:
         threads = _at_least_one(threads, "threads")
         batch_size = _at_least_one(batch_size, "batch_size")
         ort = require("onnxruntime")
         file = read_onnx(source, name)
         self.name, self.fingerprint, self.preprocess = file.name, file.sha256, preprocess
-        self._session, self.device, provider = open_session(file, device, provider_options)
+        self._open = functools.partial(
+            open_session, device=device, provider_options=provider_options
+        )
+        self._session, self.device, provider = self._open(file)
         self.backend = f"onnxruntime {ort.__version__} {provider}"
         on_cpu = self.device == "cpu"
         self.workers = (threads or usable_cores()) if on_cpu else 1
@@ -111,6 +131,13 @@ class OnnxClassifier:
         self.input_shape, self.fixed_batch = self._input.shape, self._input.batch
         self._output_name = _output_name(self._session.get_outputs(), file.name, output_name)
         self._ending = file.ending(self._output_name)
+        self.composes = not on_cpu and can_fuse(file) if composes is None else composes
+        self._fused: FusedSession | None = None
+        # What a lost session is made of again; a CPU's is never lost.
+        self._file: OnnxFile | None = None if on_cpu and not self.composes else file
+        if self.composes:
+            self._file = replace(file, source=with_head(file, self._input))
+            self.recover()
         self._columns = 0
         raw = self._probe()
         self.output: OutputKind = choose_output(output, self._ending, self._columns)
@@ -165,6 +192,53 @@ class OnnxClassifier:
             raise ScoresError(str(error)) from None
         return to_scores(raw, self.output, self._ending)
 
+    def decide(self, parts: Sequence[MaskPart], rows: int) -> Decisions:
+        """Compose in front of the graph, run it and decide (`suffice.models.base.Composing`).
+
+        Parameters
+        ----------
+        parts : sequence of MaskPart
+        rows : int
+            Rows to be run, at least those of the parts.
+
+        Returns
+        -------
+        Decisions
+
+        Raises
+        ------
+        ScoresError
+            If the model fails, or no decision can be made from a row's scores.
+        DeviceMemoryError
+            If so many rows don't fit into the device's memory.
+        """
+        count = sum(map(len, parts))
+        size = rows if self.device == "cpu" else bucket(rows)
+        feed = feed_of_parts(parts, size, self._mask_bytes)
+        try:
+            with self._slots:
+                raw = np.concatenate([self._answer(f, len(f)) for f in feed.cut(self.fixed_batch)])
+        except ModelError as error:
+            raise ScoresError(str(error)) from None
+        targets = np.concatenate([np.full(len(p), p.target, np.int32) for p in parts])
+        return _native.decide(
+            to_scores(raw[:count], self.output, self._ending), targets, self.output
+        )
+
+    def recover(self) -> None:
+        """Start the session anew, after the device ran out of memory."""
+        if self._file is None:
+            return
+        session = self._open(self._file)[0]
+        if self.composes:
+            on_gpu = self.device != "cpu"
+            self._fused = FusedSession(session, self._output_name, self.device, on_gpu)
+        self._session = session
+
+    @property
+    def _mask_bytes(self) -> int:
+        return -(-self.input_shape[1] * self.input_shape[2] // 8)
+
     def _run(self, batch: Batch) -> npt.NDArray[np.generic]:
         """Run any number of rows: ``[N, columns]`` as the model gives them."""
         step = self.fixed_batch or len(batch)
@@ -176,10 +250,24 @@ class OnnxClassifier:
         count = len(batch)
         if count < step:  # fill the last slice of a fixed batch with copies of its last row
             batch = np.concatenate([batch, np.repeat(batch[-1:], step - count, axis=0)])
-        feed = {self._input.name: self._input.convert(batch)}
+        return self._answer(batch, step)[:count]
+
+    def _answer(self, given: Batch | Feed, step: int) -> npt.NDArray[np.generic]:
+        """Run composites, or masks, of exactly so many rows."""
         try:
-            raw = np.asarray(self._session.run([self._output_name], feed)[0])
+            if self._fused is None:
+                feed = {self._input.name: self._input.convert(cast(Batch, given))}
+                raw = np.asarray(self._session.run([self._output_name], feed)[0])
+            elif isinstance(given, Feed):
+                raw = self._fused.run(given)
+            else:
+                raw = self._fused.run(feed_of_composites(given, self._mask_bytes))
         except Exception as error:  # its classes have no common base
+            if is_memory_error(error):
+                raise DeviceMemoryError(
+                    f"{self.name}: a batch of {step} does not fit into the memory of {self.device}; "
+                    "use a smaller batch_size"
+                ) from None
             raise ModelError(
                 f"{self.name} failed on a batch of {step}: {one_line(error)}"
             ) from None
@@ -195,7 +283,7 @@ class OnnxClassifier:
             raise ModelError(
                 f"{self.name} gave {columns} scores for an image, and {self._columns} before"
             )
-        return raw.reshape(step, columns)[:count]
+        return raw.reshape(step, columns)
 
     def _probe(self) -> npt.NDArray[np.generic]:
         """Run two inputs to learn the true output shape, and whether the model takes two at once.

@@ -12,6 +12,7 @@ from suffice.models.onnx_file import OnnxFile, one_line, require
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # HEURISTIC: the default tunes anew for every batch size. TF32 would round decisions to 10 bits.
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
+_MEMORY_SIGNS = ("failed to allocate memory", "out of memory", "bfc_arena", "bad allocation")
 _FATAL = 4  # ONNX Runtime's log level; its errors reach the user as exceptions
 
 
@@ -81,6 +82,12 @@ def open_session(
             "can't be loaded. Repair them or use device='cpu'"
         )
     return session, (f"cuda:{number}" if used == CUDA else "cpu"), used
+
+
+def is_memory_error(error: BaseException) -> bool:
+    """Whether a run failed for want of memory; ONNX Runtime has no class for it."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY_SIGNS)
 
 
 def _session_options(ort: Any) -> Any:

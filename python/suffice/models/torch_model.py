@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, Self
 
@@ -10,15 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import ModelError, ScoresError, SettingsError
-from suffice.models.base import VALUES, Value
+from suffice.models.base import VALUES, MaskPart, Value
 from suffice.models.callable import CallableClassifier, whole_number
 from suffice.models.preprocess import Preprocess
 from suffice.models.scores import refuse_hidden_softmax
-from suffice.models.torch_module import float_type, import_torch, module_sha256, place
+from suffice.models.torch_masks import MaskOptions, MaskRunner
+from suffice.models.torch_module import (
+    float_type,
+    import_torch,
+    lies_channels_last,
+    module_sha256,
+    place,
+)
 from suffice.models.torch_runner import Runner, first_line
 from suffice.models.torch_sources import stated_input
 from suffice.models.torch_values import target_values
-from suffice.types import Batch, Scores
+from suffice.types import Batch, Decisions, Scores
 
 # CPU time per image is within 15 % from 2 to 16 rows on EfficientNet-Lite0 and ViT-Tiny.
 _CPU_BATCH, _GPU_BATCH = 8, 64
@@ -62,6 +70,18 @@ class TorchClassifier(CallableClassifier):
         Class names.
     name : str, optional
         For records; the module's class by default.
+    composes : bool, optional
+        Whether searches hand over masks, and composites are made and decided on where the module
+        is; by default on a GPU, and wherever the precision is low.
+    precision : {"float32", "bfloat16", "float16"}
+        Of searches: a lower one runs under autocast, and every decision near its boundary, the
+        reference values and all certificates in float32 (DESIGN.md 9).
+    channels_last : bool, optional
+        How the composites of searches lie in memory; by default as the module's own convolutions.
+    compile : bool
+        Whether searches run the module through ``torch.compile``.
+    cuda_graphs : bool
+        Whether searches capture each batch size as a CUDA graph.
 
     Raises
     ------
@@ -90,6 +110,11 @@ class TorchClassifier(CallableClassifier):
         workers: int | None = None,
         labels: Sequence[str] | None = None,
         name: str | None = None,
+        composes: bool | None = None,
+        precision: str = "float32",
+        channels_last: bool | None = None,
+        compile: bool = False,
+        cuda_graphs: bool = False,
     ) -> None:
         torch = import_torch()
         if not isinstance(module, torch.nn.Module):
@@ -109,6 +134,12 @@ class TorchClassifier(CallableClassifier):
         if preprocess is None and stated is not None and stated.shape == tuple(shape):
             preprocess = stated
         self.module, self.device = module, place(module, device, name)
+        options = MaskOptions(precision, bool(channels_last), compile, cuda_graphs)
+        options.check(self.device)
+        if channels_last is None:
+            options = replace(options, channels_last=lies_channels_last(module))
+        elif channels_last:
+            module.to(memory_format=torch.channels_last)
         self.fixed_batch = fixed_batch
         self._runner = Runner(module, name, self.device, float_type(module), threads)
         self.backend = f"torch {str(torch.__version__).partition('+')[0]} {self.device}"
@@ -130,6 +161,48 @@ class TorchClassifier(CallableClassifier):
         if self.fixed_batch is not None:
             self.batch_size = self.fixed_batch
         self.fingerprint = module_sha256(module) if fingerprint is None else fingerprint
+        self.precision = precision
+        worthwhile = self.device != "cpu" or precision != "float32"
+        self.composes = worthwhile if composes is None else composes
+        self._masks: MaskRunner | None = None
+        if self.composes:
+            self._masks = MaskRunner(self._runner, self.input_shape, self.output, options)
+            if self.device.startswith("cuda"):  # one queues the next batch while one waits
+                self.workers = max(2, self.workers)
+        elif precision != "float32" or compile or cuda_graphs:
+            raise SettingsError(
+                "precision, compile and cuda_graphs are of searches that hand over masks; leave "
+                "out composes=False"
+            )
+
+    def decide(self, parts: Sequence[MaskPart], rows: int) -> Decisions:
+        """Compose, run the module and decide where it is (`suffice.models.base.Composing`).
+
+        Parameters
+        ----------
+        parts : sequence of MaskPart
+        rows : int
+            Rows to be run, at least those of the parts.
+
+        Returns
+        -------
+        Decisions
+
+        Raises
+        ------
+        ScoresError
+            If the module fails, or no decision can be made from a row's scores.
+        DeviceMemoryError
+            If so many rows don't fit into the device's memory.
+        """
+        if self._masks is None:
+            raise SettingsError(f"{self.name} was made with composes=False")
+        return self._masks.decide(parts, rows, self.fixed_batch)
+
+    def recover(self) -> None:
+        """Give back memory of the device after it ran out."""
+        if self._masks is not None:
+            self._masks.forget()
 
     @classmethod
     def from_onnx(

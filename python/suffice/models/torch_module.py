@@ -94,6 +94,15 @@ def float_type(module: Any) -> Any:
     return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
 
 
+def lies_channels_last(module: Any) -> bool:
+    """Whether the module's convolutions keep their weights with the channels last."""
+    torch = import_torch()
+    for weight in module.parameters():
+        if weight.ndim == 4 and not weight.is_contiguous():
+            return bool(weight.is_contiguous(memory_format=torch.channels_last))
+    return False
+
+
 def module_sha256(module: Any) -> str:
     """Fingerprint of a module: its parts' classes and every tensor of its state.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from suffice.errors import ScoresError
+from suffice.errors import DeviceMemoryError, ScoresError
 from suffice.models.torch_module import import_torch, set_eval
 from suffice.models.torch_values import score_tensor
 
@@ -34,6 +34,10 @@ class Runner:
     device: str
     type: Any
     threads: int | None
+
+    def compiled(self) -> Runner:
+        """The same with the module compiled by torch."""
+        return replace(self, module=import_torch().compile(self.module))
 
     def run(self, x: Any, fixed_batch: int | None) -> Any:
         """Run any number of rows.
@@ -72,6 +76,11 @@ class Runner:
         shown = ", ".join(map(str, x.shape))
         try:
             given = self.module(x)
+        except import_torch().OutOfMemoryError as error:
+            raise DeviceMemoryError(
+                f"{self.name}: an input [{shown}] does not fit into the memory of {self.device}; "
+                "use a smaller batch_size"
+            ) from error
         except Exception as error:  # modules raise whatever they like
             kind = str(self.type).removeprefix("torch.")
             hint = "" if kind == "float32" else f"; its weights are {kind}: try module.float()"
