@@ -244,6 +244,19 @@ def test_memory_that_runs_out_fails_one_image_with_advice(tmp_path: Path) -> Non
     assert describe(ValueError("other")) == "ValueError: other"
 
 
+@pytest.mark.filterwarnings("ignore:.*going on with")
+def test_a_batch_that_does_not_fit_is_made_smaller(tmp_path: Path) -> None:
+    def narrow(x):
+        if len(x) > 3:
+            np.empty(1 << 50, np.uint8)
+        return quadrants(x)
+
+    result = objects(narrow, attempts=1).run(tmp_path / "narrow.db")
+    assert result.counts == {"quadrants": {"done": 16}}, result.failures
+    objects(quadrants).run(tmp_path / "wide.db")
+    assert answers(tmp_path / "narrow.db") == answers(tmp_path / "wide.db")
+
+
 @POSIX
 def test_a_limit_on_the_file_ends_the_run_with_advice(tmp_path: Path) -> None:
     design = write_study(tmp_path, seeds=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -226,7 +225,7 @@ class StudyResult:
 def _row(row: JsonObject) -> JsonObject:
     """One row of the store as the table has it."""
     failed = row["state"] == "failed"
-    top5 = json.loads(row["top5"] or "[]")
+    top5 = parse_json(row["top5"] or "[]")
     for name, kinds in KINDS.items():
         if type(row[name]) not in kinds:
             raise ValueError(f"{name} of {row['key']} is {row[name]!r:.40}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from suffice.errors import DeviceMemoryError
 from suffice.explanation import Explanation
 from suffice.study.blobs import Blob, blobs_of
 from suffice.study.design import Design
@@ -147,7 +148,7 @@ def label_of(specs: Sequence[str]) -> str:
 def describe(error: BaseException) -> str:
     """An error in one line."""
     text = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
-    if isinstance(error, MemoryError) or _NO_MEMORY.search(text):
+    if isinstance(error, (MemoryError, DeviceMemoryError)) or _NO_MEMORY.search(text):
         text += "; memory ran out: give the model a smaller batch_size, or use fewer workers"
     return text
 
