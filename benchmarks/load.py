@@ -81,7 +81,7 @@ def stream() -> dict[str, Any]:
 def large(method: suffice.methods.Method) -> dict[str, Any]:
     """One image of 4096 x 4096."""
     x = np.random.default_rng(0).random((3, SIDE, SIDE), np.float32) / 4
-    x[:, 700:1100, 900:1500] += 0.7
+    x[:, 2700:3100, 2900:3500] += 0.7  # class 3: the flat baseline is of class 0
     clf = suffice.as_classifier(
         quadrants, input_shape=(3, SIDE, SIDE), n_classes=4, batch_size=2, fingerprint="quadrants"
     )
