@@ -15,7 +15,7 @@ PACKAGE  = $(PIP) --no-build-isolation --config-settings=build-dir=$(BUILD)/make
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types stubs native asan asan-python clean
+.PHONY: help setup demo test lint format types stubs native asan tsan asan-python tsan-python fuzz clean
 
 help:
 	@echo "make demo    explain a photo with a real classifier"
@@ -27,7 +27,10 @@ help:
 	@echo "make stubs   check the stubs of the compiled modules; write them anew if they differ"
 	@echo "make native  C++ tests (needs GoogleTest)"
 	@echo "make asan    C++ tests under address and undefined-behaviour sanitizers"
-	@echo "make asan-python   the Python tests under them"
+	@echo "make tsan    C++ tests under the thread sanitizer"
+	@echo "make asan-python   the Python tests under the address and undefined-behaviour sanitizers"
+	@echo "make tsan-python   those of the kernels and searches under the thread sanitizer"
+	@echo "make fuzz    every reader of files for SECONDS=60 each (docs/trust.md)"
 	@echo "make clean   remove .venv and everything that was built"
 
 setup: $(VENV)/.test
@@ -62,6 +65,10 @@ native: $(VENV)/.build
 asan: $(VENV)/.build
 	$(call native_tests,native-asan,-DSUFFICE_SANITIZE=address$(comma)undefined)
 
+tsan: export TSAN_OPTIONS = halt_on_error=1
+tsan: $(VENV)/.build
+	$(call native_tests,native-tsan,-DSUFFICE_SANITIZE=thread)
+
 comma := ,
 # $(1) folder below build/, $(2) further settings. GoogleTest is needed; CMake says so without it.
 define native_tests
@@ -73,17 +80,35 @@ endef
 
 # The sanitized core is installed into a venv of its own, so that .venv keeps the fast one. libstdc++
 # is loaded first as well: otherwise the first C++ exception ends the process without a word.
-asan-python: $(VENV)/.test
-	$(PYTHON) -m venv $(BUILD)/asan-venv
+# $(1) folder, $(2) SUFFICE_SANITIZE, $(3) name of the run time, $(4) tests
+define python_tests
+	$(PYTHON) -m venv $(BUILD)/$(1)-venv
 	echo "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" \
-	  > "$$($(BUILD)/asan-venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
-	PATH="$(abspath $(BIN)):$$PATH" $(BUILD)/asan-venv/bin/python -m pip install -q --no-deps \
-	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/asan \
-	  --config-settings=cmake.define.SUFFICE_SANITIZE=address,undefined \
+	  > "$$($(BUILD)/$(1)-venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth"
+	PATH="$(abspath $(BIN)):$$PATH" $(BUILD)/$(1)-venv/bin/python -m pip install -q --no-deps \
+	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/$(1) \
+	  --config-settings=cmake.define.SUFFICE_SANITIZE=$(2) \
 	  --config-settings=install.strip=false .
-	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
-	  ASAN_OPTIONS=detect_leaks=0 \
-	  $(BUILD)/asan-venv/bin/python -m pytest $(ARGS)
+	LD_PRELOAD="$$(g++ -print-file-name=lib$(3)) $$(g++ -print-file-name=libstdc++.so)" \
+	  $(BUILD)/$(1)-venv/bin/python -m pytest $(4) $(ARGS)
+endef
+
+asan-python: export ASAN_OPTIONS = detect_leaks=0
+asan-python: $(VENV)/.test
+	$(call python_tests,asan,address$(comma)undefined,asan.so,)
+
+# Python and NumPy are not instrumented: their own synchronisation is unseen, so only what our core
+# does is reported (tests/native/tsan.supp), and tests that use other native libraries are left out.
+tsan-python: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/native/tsan.supp halt_on_error=1
+tsan-python: $(VENV)/.test
+	$(call python_tests,tsan,thread,tsan.so,tests/property/test_native_*.py tests/unit/test_native_*.py)
+
+SECONDS ?= 60
+READERS := image onnx design preprocess labels explanation npz table array blob store
+fuzz: $(VENV)/.test
+	$(PIP) atheris
+	for reader in $(READERS); do \
+	  $(BIN)/python tests/fuzz/run.py $$reader --seconds $(SECONDS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) $(BUILD) dist demo-output .pytest_cache .mypy_cache .ruff_cache \

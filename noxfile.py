@@ -64,7 +64,9 @@ def tests_min(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-@nox.parametrize("target", ["stubs", "native", "asan", "asan-python"], ids=str)
+@nox.parametrize(
+    "target", ["stubs", "native", "asan", "tsan", "asan-python", "tsan-python"], ids=str
+)
 def make(session: nox.Session, target: str) -> None:
     """Run what the Makefile does in .venv: the stub, the C++ tests, the sanitizers."""
     session.run("make", target, external=True)

@@ -87,8 +87,10 @@ class Certificate:
     @classmethod
     def from_dict(cls, data: JsonObject) -> Certificate:
         """Read what `to_dict` wrote; unknown names of later versions are ignored."""
-        known = {f.name for f in fields(cls)}
-        return cls(**{k: v for k, v in data.items() if k in known})
+        return cls(**{k: v for k, v in data.items() if k in _NAMES})
+
+
+_NAMES = frozenset(f.name for f in fields(Certificate))
 
 
 def certify(

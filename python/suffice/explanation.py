@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from suffice.certificate import Certificate
 from suffice.errors import InputError
+from suffice.reading import parse_json, read_arrays
+from suffice.stored import check_record
 from suffice.types import JsonObject, PixelMask, Responsibility, Status
 
 FORMAT = 1
@@ -328,31 +330,73 @@ def load(path: str | os.PathLike[str]) -> Explanation:
     if stem.suffix in (".json", ".npz"):
         stem = stem.with_suffix("")
     try:
-        record = json.loads(_with_suffix(stem, ".json").read_text(encoding="utf-8"))
-        # From memory: of a damaged file on disk NumPy leaves the handle open.
-        data = io.BytesIO(_with_suffix(stem, ".npz").read_bytes())
-        with np.load(data, allow_pickle=False) as file:
-            arrays = {k: file[k] for k in file.files}
+        record = parse_json(_with_suffix(stem, ".json").read_text(encoding="utf-8"))
+        with _with_suffix(stem, ".npz").open("rb") as file:
+            arrays = read_arrays(file)
         if record["format"] > FORMAT:
             raise InputError(
                 f"{stem}.json has format {record['format']}, this version reads {FORMAT}"
             )
+        check_record(record)
         masks = arrays["sets"] if "sets" in arrays else arrays["mask"][None]
-        masks = masks.astype(np.bool_)
-        if len(masks) != len(record["sets"]) or masks.ndim != 3:
-            raise ValueError("mask and record disagree")
     except InputError:
         raise
     except FileNotFoundError as error:
         raise InputError(f"no explanation at {stem}: {error.filename} is missing") from None
     except Exception as error:
         raise InputError(f"{stem}.json and .npz are no readable explanation: {error}") from None
-    extra = {
-        k[len("extra_") :]: v.astype(bool) for k, v in arrays.items() if k.startswith("extra_")
-    }
-    own = {k[len("array_") :]: v for k, v in arrays.items() if k.startswith("array_")}
+    try:
+        return assemble(
+            record,
+            masks,
+            arrays.get("responsibility"),
+            {k[len("extra_") :]: v for k, v in arrays.items() if k.startswith("extra_")},
+            {k[len("array_") :]: v for k, v in arrays.items() if k.startswith("array_")},
+        )
+    except ValueError as error:
+        raise InputError(f"{stem}.json and .npz are no readable explanation: {error}") from None
+
+
+def assemble(
+    record: JsonObject,
+    masks: npt.NDArray[np.generic],
+    responsibility: npt.NDArray[np.generic] | None,
+    extra: dict[str, npt.NDArray[np.generic]],
+    arrays: dict[str, npt.NDArray[np.generic]],
+) -> Explanation:
+    """Put an explanation together from what was kept of it.
+
+    Parameters
+    ----------
+    record : dict
+        That `suffice.stored.check_record` has seen.
+    masks : numbers [K, H, W]
+    responsibility : numbers [H, W] or None
+    extra : dict of str to numbers [H, W]
+    arrays : dict of str to array
+
+    Raises
+    ------
+    ValueError
+        If an array does not have the shape that the record says.
+    """
+    shape = tuple(record["input_shape"][1:])
+    maps = {"masks": masks, **extra}
+    if responsibility is not None:
+        maps["responsibility"] = responsibility
+    for name, array in maps.items():
+        ahead = (len(record["sets"]),) if array is masks else ()
+        if array.shape != (*ahead, *shape) or array.dtype.kind not in "biuf":
+            raise ValueError(
+                f"record and arrays disagree: {name} should be {[*ahead, *shape]}, got "
+                f"{array.dtype} {list(array.shape)}"
+            )
     return Explanation(
-        record, masks, arrays.get("responsibility"), extra or None, arrays=own or None
+        record,
+        masks.astype(np.bool_),
+        None if responsibility is None else responsibility.astype(np.float32),
+        {name: mask.astype(np.bool_) for name, mask in extra.items()} or None,
+        arrays=arrays or None,
     )
 
 
@@ -409,6 +453,9 @@ def suffix_at(
         raise InputError(
             f"{name}: the whole image has confidence {whole:g}, so it has no set at {threshold:g}"
         )
+    pixels = np.arange(len(order))
+    if values.shape != order.shape or not np.array_equal(np.sort(order, axis=None), pixels):
+        raise InputError(f"{name}: its order is damaged, it should name each pixel once")
     reached = np.flatnonzero(np.asarray(values) >= threshold)
     mask = np.zeros(order.shape, np.bool_)
     mask[order[reached[-1] + 1 if len(reached) else 0 :]] = True

@@ -46,6 +46,12 @@ def build(parser: argparse.ArgumentParser) -> None:
     add("--executor", choices=("local", "ray"), default="local", help="who works")
     add("--shard", type=shard, metavar="I/N", help="do part I of N, with a store of its own")
     add("--devices", metavar="D,..", help="such as cuda:0,cuda:1, for the workers in turn")
+    add(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="kill a worker that finishes no image in this time (instead of the design's)",
+    )
     add("--no-resume", action="store_true", help="refuse a store that exists")
     add("--retry-failed", action="store_true", help="try again what has failed")
     add(
@@ -125,6 +131,7 @@ def _run(args: argparse.Namespace) -> int:
                 shard=args.shard,
                 devices=args.devices.split(",") if args.devices else (),
                 retry=args.retry_failed,
+                timeout=args.timeout,
                 should_stop=lambda: interrupt.wished,
                 on_progress=note_begin,
                 show_progress=args.progress,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from suffice.cli import options, results
 from suffice.errors import ImageError, InputError, ModelError, SettingsError
+from suffice.reading import parse_json
 
 if TYPE_CHECKING:
     from suffice.explanation import Explanation
@@ -80,7 +81,7 @@ def _is_record(file: Path) -> bool:
     if file.with_suffix(".npz").exists():
         return True
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and "certificate" in content

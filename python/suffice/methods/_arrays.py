@@ -11,6 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError
+from suffice.reading import parse_array, read_arrays
+
+MAGIC = b"\x93NUMPY"
 
 
 def described(setting: Any) -> Any:
@@ -45,17 +48,13 @@ def read_array(path: Path, key: str) -> npt.NDArray[Any]:
         If it can't be read or has no such array.
     """
     try:
-        # Opened here: of a damaged file NumPy leaves its own handle open.
         with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            names = loaded.files
-            if key in names:
-                array: npt.NDArray[Any] = loaded[key]
-                return array
+            if file.read(len(MAGIC)) == MAGIC:
+                return parse_array(MAGIC + file.read())
+            arrays = read_arrays(file)
+        if key in arrays:
+            return arrays[key]
+        names = ", ".join(arrays) or "none"
     except Exception as error:
         raise InputError(f"{os.fspath(path)} can't be read as an array: {error}") from None
-    raise InputError(
-        f"{os.fspath(path)}: expected an array called {key!r}, found {', '.join(names) or 'none'}"
-    )
+    raise InputError(f"{os.fspath(path)}: expected an array called {key!r}, found {names}")

@@ -33,6 +33,7 @@ import numpy.typing as npt
 from suffice.errors import ImageError, SettingsError
 from suffice.models.images import Source, load_image
 from suffice.models.preprocess import Preprocess
+from suffice.reading import is_file
 from suffice.types import FloatImage, JsonObject
 
 Spec = str | PathLike[str] | npt.NDArray[np.generic]
@@ -127,7 +128,7 @@ def make_baseline(
     kind, _, text = spec.partition(":")
     make = _MAKERS.get(kind)
     if make is None:
-        if Path(spec).is_file():
+        if is_file(Path(spec)):
             return _picture("file", spec, x, preprocess)
         raise SettingsError(f"baseline {spec!r} is unknown and no file; {_HELP}")
     if text and kind not in ("rgb", "blur", "inpaint", "constant"):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import ModelError, ScoresError, SettingsError
+from suffice.errors import DeviceMemoryError, ModelError, ScoresError, SettingsError
 from suffice.models.preprocess import Preprocess
 from suffice.models.scores import choose_output, count_classes, to_scores
 from suffice.types import Batch, OutputKind, Scores
@@ -135,8 +135,14 @@ class CallableClassifier:
 
     def _raw(self, batch: Batch) -> npt.NDArray[np.generic]:
         """Call the function and bring what it gives to ``[N, K]``."""
-        with self._turn:
-            given = self._fn(batch)
+        try:
+            with self._turn:
+                given = self._fn(batch)
+        except MemoryError as error:
+            raise DeviceMemoryError(
+                f"{self.name}: a batch of {len(batch)} does not fit into the memory; use a smaller "
+                "batch_size"
+            ) from error
         try:
             raw = np.asarray(given)
         except Exception as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import json
 from os import PathLike
 from pathlib import Path
 
 from suffice.errors import SettingsError
+from suffice.reading import parse_json
 
 _INDEX_NAMES = ("index", "class", "class_index", "id")
 _LABEL_NAMES = ("label", "name", "class_name", "labels")
@@ -49,7 +49,7 @@ def _from_lines(text: str) -> list[str]:
 
 def _from_json(text: str, file: Path) -> list[str]:
     try:
-        data = json.loads(text)
+        data = parse_json(text)
     except ValueError as error:
         raise SettingsError(f"labels {file} is no JSON file: {error}") from None
     if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
@@ -59,6 +59,13 @@ def _from_json(text: str, file: Path) -> list[str]:
 
 def _from_csv(text: str, file: Path) -> list[str]:
     rows = csv.DictReader(text.splitlines())
+    try:
+        return _from_rows(rows, file)
+    except csv.Error as error:
+        raise SettingsError(f"labels {file} is no CSV file: {error}") from None
+
+
+def _from_rows(rows: csv.DictReader[str], file: Path) -> list[str]:
     header = {str(name).strip().lower(): name for name in rows.fieldnames or ()}
     index = next((header[name] for name in _INDEX_NAMES if name in header), None)
     label = next((header[name] for name in _LABEL_NAMES if name in header), None)

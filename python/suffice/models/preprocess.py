@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from suffice.errors import SettingsError
+from suffice.errors import ImageError, SettingsError
 from suffice.models.images import Photo
+from suffice.reading import parse_json
 from suffice.types import FloatImage, JsonObject
 
 CropBox = tuple[float, float, float, float]
@@ -31,6 +31,7 @@ _FIELDS = ("size", "resize_shorter_side", "crop", "interpolation", "mean", "std"
 _IGNORED = ("name", "layout", "dtype", "value", "batch")  # of `input` in a models.json
 _CHANNELS = {"rgb": "RGB", "grey": "grey", "gray": "grey", "l": "grey"}
 
+_LARGE = 1e9  # beyond it float32 may hold no colour
 _LUMA = np.array([19595, 38470, 7471])  # ITU-R 601 in units of 1/65536
 
 
@@ -81,7 +82,7 @@ class Preprocess:
         shorter = self.resize_shorter_side
         if shorter is not None:
             shorter = _positive(shorter, "resize_shorter_side")
-        if self.interpolation not in INTERPOLATIONS:
+        if self.interpolation not in tuple(INTERPOLATIONS):
             raise SettingsError(
                 f"interpolation {self.interpolation!r} is unknown; use {', '.join(INTERPOLATIONS)}"
             )
@@ -103,6 +104,11 @@ class Preprocess:
             )
         if min(std) <= 0.0:
             raise SettingsError(f"std must be positive, got {list(std)}")
+        if max(map(abs, mean)) > _LARGE or max(std) > _LARGE or min(std) < 1 / _LARGE:
+            raise SettingsError(
+                f"mean and std are out of all proportion: expected at most {_LARGE:g}, and a std "
+                f"of at least {1 / _LARGE:g}; got mean {list(mean)}, std {list(std)}"
+            )
         values = {
             "size": (height, width),
             "resize_shorter_side": shorter,
@@ -141,6 +147,12 @@ class Preprocess:
             full_width = max(width, round(photo.size[0] * scale))
             full_height = max(height, round(photo.size[1] * scale))
             left, top = (full_width - width) // 2, (full_height - height) // 2
+        if full_width * full_height > (Image.MAX_IMAGE_PIXELS or math.inf):
+            raise ImageError(
+                f"{photo.name}, {photo.size[0]} x {photo.size[1]}, would be scaled to {full_width} "
+                f"x {full_height}, more than {Image.MAX_IMAGE_PIXELS} pixels; cut it to a less "
+                "extreme shape first"
+            )
         image = image.resize((full_width, full_height), resample)
         image = image.crop((left, top, left + width, top + height))
         per_x, per_y = photo.size[0] / full_width, photo.size[1] / full_height
@@ -221,7 +233,7 @@ class Preprocess:
             If the file can't be read, has no entry for the model, or the entry is invalid.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = parse_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"{path} can't be read: {error.strerror}") from None
         except ValueError as error:
@@ -235,6 +247,8 @@ class Preprocess:
 
 
 def _entry(data: Mapping[str, Any], model_name: str | None) -> Mapping[str, Any]:
+    if not isinstance(data["models"], list):
+        raise SettingsError("`models` should be a list of objects")
     entries = [e for e in data["models"] if isinstance(e, dict)]
     wanted = Path(model_name or "").name
     for entry in entries:
@@ -265,7 +279,7 @@ def _numbers(value: object, field: str) -> tuple[float, ...]:
     items = list(value) if isinstance(value, (Sequence, np.ndarray)) else [value]
     try:
         numbers = tuple(float(cast("float", v)) for v in items)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise SettingsError(f"{field} must be one number per channel, got {value!r}") from None
     if not numbers or not all(math.isfinite(v) for v in numbers):
         raise SettingsError(f"{field} must be one finite number per channel, got {value!r}")

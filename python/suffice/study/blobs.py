@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import zlib
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from suffice.explanation import Explanation
-from suffice.types import Responsibility
+from suffice.errors import StoreError
+from suffice.explanation import Explanation, assemble
+from suffice.reading import UNPACKED_BYTES, first_line, parse_array
+from suffice.types import JsonObject, Responsibility
 
 Keep = Literal["none", "ranks", "float32"]
 _LEVELS = 2**16
@@ -70,16 +72,46 @@ def encode_array(kind: str, array: npt.NDArray[np.generic]) -> Blob:
 
 
 def decode(blob: Blob) -> npt.NDArray[Any]:
-    """``bool [H, W]`` of a mask; ``float32 [H, W]`` of a map, ranks as their numbers; any array."""
-    data = zlib.decompress(blob.data)
+    """``bool [H, W]`` of a mask; ``float32 [H, W]`` of a map, ranks as their numbers; any array.
+
+    Raises
+    ------
+    StoreError
+        If it is damaged.
+    """
+    try:
+        return _decoded(blob)
+    except (TypeError, ValueError, OverflowError, zlib.error) as error:
+        raise StoreError(f"the array {blob.kind} is damaged: {first_line(error)}") from None
+
+
+def _decoded(blob: Blob) -> npt.NDArray[Any]:
     if blob.encoding == "npy":
-        return cast("npt.NDArray[Any]", np.load(io.BytesIO(data), allow_pickle=False))
+        return parse_array(_inflated(blob, UNPACKED_BYTES))
     shape = (blob.height, blob.width)
-    if blob.encoding == "bits":
-        bits = np.unpackbits(np.frombuffer(data, np.uint8), count=shape[0] * shape[1])
-        return bits.reshape(shape).astype(np.bool_)
-    kind = "<f4" if blob.encoding == "float32" else "<u2"
-    return np.frombuffer(data, kind).reshape(shape).astype(np.float32)
+    kinds = {"bits": "u1", "ranks": "<u2", "float32": "<f4"}
+    if blob.encoding not in kinds or min(shape) < 0:
+        raise ValueError(f"{blob.encoding} {list(shape)} is no known encoding")
+    bits, kind = blob.encoding == "bits", np.dtype(kinds[blob.encoding])
+    pixels = shape[0] * shape[1]
+    size = -(-pixels // 8) if bits else pixels * kind.itemsize
+    flat = np.frombuffer(_inflated(blob, size), kind)
+    if flat.nbytes != size:
+        raise ValueError(f"{blob.encoding} {list(shape)} needs {size} bytes, got {flat.nbytes}")
+    if bits:
+        return np.unpackbits(flat, count=pixels).reshape(shape).astype(np.bool_)
+    return flat.reshape(shape).astype(np.float32)
+
+
+def _inflated(blob: Blob, size: int) -> bytes:
+    """Inflate to at most `size` bytes: a few zeros may stand for the whole memory."""
+    stream = zlib.decompressobj()
+    data = stream.decompress(blob.data, min(size + 1, UNPACKED_BYTES))
+    if not stream.eof and not stream.unconsumed_tail:
+        raise ValueError("it ends too early")
+    if len(data) > size or not stream.eof:
+        raise ValueError(f"it unpacks to more than {size} bytes")
+    return data
 
 
 def blobs_of(explanation: Explanation, keep: Keep) -> list[Blob]:
@@ -94,30 +126,26 @@ def blobs_of(explanation: Explanation, keep: Keep) -> list[Blob]:
     return blobs
 
 
-def explanation_from(record: dict[str, object], blobs: list[Blob]) -> Explanation:
-    """Put an explanation together again."""
+def explanation_from(record: JsonObject, blobs: list[Blob]) -> Explanation:
+    """Put an explanation together again.
+
+    Raises
+    ------
+    StoreError
+        If an array is missing or damaged.
+    """
     named = {blob.kind: blob for blob in blobs}
-    sets = sorted((k for k in named if k.startswith("set:")), key=lambda k: int(k[4:]))
-    shape = record["input_shape"]
-    assert isinstance(shape, list)
-    masks = np.zeros((len(sets), *shape[1:]), np.bool_)
-    for k, kind in enumerate(sets):
-        masks[k] = decode(named[kind])
-    extra = {
-        kind.partition(":")[2]: decode(blob).astype(np.bool_)
-        for kind, blob in named.items()
-        if kind.startswith("extra:")
-    }
-    arrays = {
-        kind.partition(":")[2]: decode(blob)
-        for kind, blob in named.items()
-        if kind.startswith("array:")
-    }
-    ranked = named.get("responsibility")
-    return Explanation(
-        record,
-        masks,
-        None if ranked is None else decode(ranked).astype(np.float32),
-        extra or None,
-        arrays=arrays or None,
+    extra, arrays = (
+        {k[len(kind) :]: decode(blob) for k, blob in named.items() if k.startswith(kind)}
+        for kind in ("extra:", "array:")
     )
+    ranked = named.get("responsibility")
+    try:
+        found = [decode(named[f"set:{k}"]) for k in range(len(record["sets"]))]
+        shape = record["input_shape"][1:]
+        masks = np.stack(found) if found else np.zeros((0, *shape), np.bool_)
+        return assemble(record, masks, None if ranked is None else decode(ranked), extra, arrays)
+    except KeyError as error:
+        raise StoreError(f"the array {error.args[0]} is not in the store") from None
+    except ValueError as error:
+        raise StoreError(f"the arrays of a result are damaged: {error}") from None

@@ -173,6 +173,9 @@ class Design:
         Whether responsibility maps are kept, and how.
     attempts : int
         How often a job is tried before it is recorded as failed.
+    timeout : float or None
+        Seconds in which a worker process has to finish an image; it is killed otherwise, and what
+        it was at counts as tried.
     name : str
     preset : str
         The published study (`suffice.study.preset.PRESETS`) whose tables the report shows beside.
@@ -199,6 +202,7 @@ class Design:
     contrastive: bool = False
     responsibility: Literal["none", "ranks", "float32"] = "none"
     attempts: int = 3
+    timeout: float | None = None
     name: str = "study"
     preset: str = ""
     analyses: tuple[str, ...] = ()

@@ -16,10 +16,12 @@ from suffice.errors import StoreError, SufficeError
 from suffice.study.leases import Heartbeat, Leases
 from suffice.study.owner import new_owner, retire
 from suffice.study.store import Store
-from suffice.study.work import Bench, work
+from suffice.study.watch import Watch
+from suffice.study.work import AT_A_TIME, Bench, work
 from suffice.study.worker import STORE_FAILED
 
 POLL_SECONDS = 0.1
+KILLED = 9  # SIGKILL
 STARTS_IN_VAIN = 3
 """Workers that may die one after the other before a job is done, beside its attempts."""
 
@@ -53,6 +55,7 @@ class _Worker:
     errors: IO[str]
     owner: str = ""
     number: int = 0
+    late: str = ""
 
     def said(self) -> str:
         self.errors.seek(0)
@@ -72,12 +75,15 @@ class Pool:
         Processes.
     devices : list of str
         Worker k uses the k-th, from the start again after the last; empty: what the models say.
+    timeout : float or None
+        Seconds in which a worker has to finish an image, or is killed.
     """
 
     bench: Bench
     store: Store
     count: int
     devices: list[str]
+    timeout: float | None = None
     _workers: list[_Worker] = field(default_factory=list)
     _in_vain: int = 0
     _through: int = 0
@@ -93,10 +99,12 @@ class Pool:
             If workers die again and again without finishing anything.
         """
         leases = Leases(self.store, new_owner(), self.bench.design.attempts)
+        watch = Watch(self.timeout)
         try:
             for number in range(min(self.count, leases.remaining())):
                 self._workers.append(self._start(number))
             while self._workers:
+                self._end_late(watch)
                 for worker in list(self._workers):
                     if worker.process.poll() is not None:
                         self._ended(worker, leases, should_stop())
@@ -107,9 +115,25 @@ class Pool:
         finally:
             self._ask_to_stop()
             for worker in self._workers:
-                worker.process.wait()
+                self._wait(worker)
                 self._close(worker)
             tick()
+
+    def _end_late(self, watch: Watch) -> None:
+        """Kill workers that hang; their end is noticed where all ends are."""
+        for owner, words in watch.late(self.store).items():
+            for worker in self._workers:
+                if worker.owner == owner and not worker.late:
+                    worker.late = words
+                    worker.process.kill()
+
+    def _wait(self, worker: _Worker) -> None:
+        """Wait for the end of a worker that was asked for it, but not for one that hangs."""
+        try:
+            worker.process.wait(self.timeout)
+        except subprocess.TimeoutExpired:
+            worker.process.kill()
+            worker.process.wait()
 
     def _ask_to_stop(self) -> None:
         for worker in self._workers:
@@ -148,6 +172,7 @@ class Pool:
             "device": self.devices[number % len(self.devices)] if self.devices else None,
             "threads": len(cores) or 1,
             "cores": cores,
+            "timeout": self.timeout,
         }
 
     def _ended(self, worker: _Worker, leases: Leases, stopping: bool) -> None:
@@ -159,13 +184,15 @@ class Pool:
             return
         if code == STORE_FAILED:
             raise StoreError(said.partition(": ")[2])
-        what = f"the worker process ended with code {code}: {said}"
+        what = worker.late or f"the worker process {_ending(code)}: {said}".removesuffix(": ")
         if worker.owner:
             Leases(self.store, worker.owner, leases.attempts).crashed(what)
         through = self._finished()
         self._in_vain = self._in_vain + 1 if through == self._through else 1
         self._through = through
-        if self._in_vain >= STARTS_IN_VAIN + leases.attempts:
+        # Of jobs that run together each may have to hang alone before one counts as failed.
+        company = self.count * AT_A_TIME * 2 if worker.late else 1
+        if self._in_vain >= STARTS_IN_VAIN + leases.attempts * company:
             raise SufficeError(f"{what} ({self._in_vain} in a row); nothing was finished meanwhile")
         if not stopping and leases.remaining():
             self._workers.append(self._start(worker.number))
@@ -179,6 +206,16 @@ class Pool:
         for stream in (worker.process.stdin, worker.process.stdout, worker.errors):
             if stream is not None:
                 stream.close()
+
+
+def _ending(code: int) -> str:
+    """How a process ended, and what may help."""
+    if code == -KILLED:
+        return (
+            f"was killed (code {code}), as systems do when memory runs out: use fewer --workers, "
+            "or a smaller batch_size of the model"
+        )
+    return f"ended with code {code}"
 
 
 def core_group(number: int, count: int) -> list[int]:

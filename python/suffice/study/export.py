@@ -15,6 +15,8 @@ from suffice.study.coco import box, encode
 if TYPE_CHECKING:
     from suffice.study.result import StudyResult
 
+LARGEST = 2**31
+"""Pixels that a photo may have at most."""
 KINDS = {".csv": "csv", ".parquet": "parquet", ".json": "coco"}
 
 
@@ -79,24 +81,24 @@ def coco(result: StudyResult) -> dict[str, Any]:
     images: dict[str, dict[str, Any]] = {}
     categories: dict[int, str] = {}
     annotations: list[dict[str, Any]] = []
-    for row in result.rows():
-        for explanation in result.explanations([row["key"]]):
-            info = explanation.record["image"]
-            width, height = info["size"]
-            image = images.setdefault(
-                row["image_sha256"],
-                {
-                    "id": len(images) + 1,
-                    "file_name": row["image"],
-                    "width": width,
-                    "height": height,
-                    "sha256": row["image_sha256"],
-                },
-            )
-            label = explanation.target_label or str(explanation.target)
-            categories.setdefault(explanation.target + 1, label)
-            for made in _annotations(explanation, row):
-                annotations.append({"id": len(annotations) + 1, "image_id": image["id"], **made})
+    rows = {row["key"]: row for row in result.rows()}
+    for key, explanation in result.keyed_explanations(rows):
+        row = rows[key]
+        width, height = _size(explanation)
+        image = images.setdefault(
+            row["image_sha256"],
+            {
+                "id": len(images) + 1,
+                "file_name": row["image"],
+                "width": width,
+                "height": height,
+                "sha256": row["image_sha256"],
+            },
+        )
+        label = explanation.target_label or str(explanation.target)
+        categories.setdefault(explanation.target + 1, label)
+        for made in _annotations(explanation, row):
+            annotations.append({"id": len(annotations) + 1, "image_id": image["id"], **made})
     return {
         "info": {"description": "sets of pixels that suffice, found by suffice"},
         "images": list(images.values()),
@@ -105,9 +107,19 @@ def coco(result: StudyResult) -> dict[str, Any]:
     }
 
 
+def _size(explanation: Explanation) -> tuple[int, int]:
+    """Width and height of the photo."""
+    size = explanation.record["image"]["size"]
+    if not (isinstance(size, list) and len(size) == 2 and all(type(n) is int for n in size)):
+        raise InputError(f"{explanation.name}: its record has no size of the photo, got {size!r}")
+    if min(size) < 1 or size[0] * size[1] > LARGEST:
+        raise InputError(f"{explanation.name}: a photo of {size[0]} x {size[1]} is not exported")
+    return size[0], size[1]
+
+
 def _annotations(explanation: Explanation, row: dict[str, Any]) -> list[dict[str, Any]]:
     info = explanation.record["image"]
-    width, height = info["size"]
+    width, height = _size(explanation)
     made = []
     for k, mask in enumerate(explanation.masks):
         scaled = on_original(mask, (height, width), info["crop_box"])

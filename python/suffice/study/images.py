@@ -16,6 +16,7 @@ import numpy.typing as npt
 from suffice.errors import ImageError, SettingsError
 from suffice.models.images import Photo, load_image
 from suffice.models.labels import read_labels
+from suffice.reading import is_folder, read_arrays
 from suffice.study.corruptions import corrupt, corrupted_file, suffixed
 from suffice.types import JsonObject
 
@@ -161,7 +162,7 @@ def from_csv(path: Path) -> list[Item]:
             reader = csv.DictReader(file)
             header = {str(name).strip().lower(): name for name in reader.fieldnames or ()}
             rows = [(reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SettingsError(f"{path} can't be read: {error}") from None
     place = next((header[name] for name in _PATH_COLUMNS if name in header), None)
     label = next((header[name] for name in _LABEL_COLUMNS if name in header), None)
@@ -170,7 +171,9 @@ def from_csv(path: Path) -> list[Item]:
     items = []
     for number, row in rows:
         text = (row[label] or "").strip() if label else ""
-        if text and not text.isdigit():
+        if text and not (
+            text.isascii() and text.isdigit() and int(text[:12]) < 2**31 and len(text) < 12
+        ):
             raise SettingsError(
                 f"{path}, line {number}: label {text!r} is no class index (0, 1, ...)"
             )
@@ -188,9 +191,8 @@ def from_npz(path: Path) -> list[Item]:
     ``images`` are uint8 ``[N, H, W(, C)]``, or float32 ``[N, C, H, W]`` in model space.
     """
     images = _npz_images(str(path))
-    with np.load(path, allow_pickle=False) as file:
-        labels = file["labels"] if "labels" in file.files else None
-        names = file["names"] if "names" in file.files else None
+    about = _npz_arrays(str(path), ("labels", "names"))
+    labels, names = about.get("labels"), about.get("names")
     for what, array in (("labels", labels), ("names", names)):
         if array is not None and array.shape != (len(images),):
             raise SettingsError(
@@ -256,24 +258,28 @@ def unique(items: list[Item]) -> list[Item]:
 
 
 def _folder(path: Path) -> Path:
-    if not path.is_dir():
+    if not is_folder(path):
         raise SettingsError(f"{path} is no folder")
     return path
 
 
 @functools.lru_cache(maxsize=4)
 def _npz_images(path: str) -> npt.NDArray[Any]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            images = file["images"]
-    except KeyError:
-        raise SettingsError(f"{path} has no array images") from None
-    except Exception as error:
-        raise SettingsError(f"{path} is no readable .npz file: {error}") from None
+    images = _npz_arrays(path, ("images",)).get("images")
+    if images is None:
+        raise SettingsError(f"{path} has no array images")
     photos = images.dtype == np.uint8 and images.ndim in (3, 4)
     if not photos and not (images.dtype == np.float32 and images.ndim == 4):
         raise SettingsError(
             f"{path}: images should be uint8 [N, H, W(, C)] or float32 [N, C, H, W], got "
             f"{images.dtype} {list(images.shape)}"
         )
-    return cast("npt.NDArray[Any]", images)
+    return images
+
+
+def _npz_arrays(path: str, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    try:
+        with Path(path).open("rb") as file:
+            return read_arrays(file, names)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{path} is no readable .npz file: {error}") from None

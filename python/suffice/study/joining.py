@@ -7,7 +7,7 @@ from pathlib import Path
 
 from suffice.errors import SettingsError
 from suffice.study.probes import table
-from suffice.study.store import RESULT_COLUMNS, Store
+from suffice.study.store import RESULT_COLUMNS, Store, told
 
 _JOBS = (
     "key, position, grp, model, architecture, image, image_sha256, label, method, criterion, "
@@ -57,9 +57,10 @@ def _results(store: Store) -> int:
 def _take(store: Store, source: Path) -> None:
     db = store.db
     columns = ", ".join(("key", *RESULT_COLUMNS))
-    db.execute("ATTACH DATABASE ? AS other", (f"{source.resolve().as_uri()}?mode=ro",))
+    with told(source):
+        db.execute("ATTACH DATABASE ? AS other", (f"{source.resolve().as_uri()}?mode=ro",))
     try:
-        with store.transaction():
+        with told(source), store.transaction():
             # Leases are of the other file's workers: here those jobs are open.
             db.execute(
                 f"INSERT INTO main.jobs ({_JOBS}, state, attempts, error) SELECT {_JOBS}, "
@@ -91,4 +92,5 @@ def _take(store: Store, source: Path) -> None:
             )
             table.take(store)
     finally:
-        db.execute("DETACH DATABASE other")
+        with told(source):
+            db.execute("DETACH DATABASE other")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.errors import InputError, SettingsError
 from suffice.explanation import FORMAT
+from suffice.reading import is_file
 from suffice.study.design import Design, MethodSpec, ModelSpec
 from suffice.study.images import Item
 from suffice.types import JsonObject
@@ -301,14 +302,14 @@ def _target(design: Design, item: Item) -> int | None:
 def _content(spec: str) -> JsonObject | str:
     """A baseline as the key has it: a file by its content, not by its place."""
     path = Path(spec)
-    if path.is_file():
+    if is_file(path):
         return {"file": hashlib.sha256(path.read_bytes()).hexdigest()}
     return spec
 
 
 def short(spec: str) -> str:
     """The name of a baseline in tables: of a file its own, without folders."""
-    return Path(spec).name if Path(spec).is_file() else spec
+    return Path(spec).name if is_file(Path(spec)) else spec
 
 
 def in_shard(key: str, shard: tuple[int, int] | None) -> bool:

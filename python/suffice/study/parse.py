@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from suffice.errors import SettingsError, SufficeError
 from suffice.models.preprocess import Preprocess
 from suffice.models.tokens import PREFIX as TOKENS
+from suffice.reading import is_file, is_folder
 from suffice.study import images as sources
 from suffice.study._lines import Lines, Place, read
 from suffice.study.analyses import check_analysis
@@ -26,13 +27,14 @@ from suffice.study.design import (
 from suffice.study.images import Item
 from suffice.study.preset import check_preset
 from suffice.study.probes import make_probe
+from suffice.study.watch import check_timeout
 
 T = TypeVar("T")
 
 _TOP = ("study", "models", "images", "methods", "probes")
 _STUDY = (
     *("name", "criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "analyses", "preset"),
+    *("contrastive", "responsibility", "attempts", "timeout", "analyses", "preset"),
 )
 _MODEL = (
     *("name", "source", "architecture", "limit", "preprocess"),
@@ -63,6 +65,8 @@ def read_design(path: str | Path) -> Design:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: no valid TOML: {error}") from None
+    except RecursionError:
+        raise SettingsError(f"{file}: no valid TOML: it is nested too deeply") from None
     return _Reader(data, Lines(text, str(file)), file.parent).design(text, file.stem)
 
 
@@ -176,7 +180,7 @@ class _Reader:
         if source.startswith(_NAMED) or source == "demo":
             return text
         path = self.folder / source
-        if not path.is_file():
+        if not is_file(path):
             self.lines.fail(
                 (*at, "source"),
                 f"model {str(path)!r} is no file; expected an .onnx file, "
@@ -216,7 +220,9 @@ class _Reader:
             self.lines.fail((*at, "settings"), "settings should be a table")
         settings = dict(settings)
         ranking = settings.get("ranking")
-        if isinstance(ranking, str) and (self.folder / ranking).exists():
+        if isinstance(ranking, str) and (
+            is_file(self.folder / ranking) or is_folder(self.folder / ranking)
+        ):
             settings["ranking"] = str(self.folder / ranking)
         for key in ("count", "budget", "limit"):
             if key in entry:
@@ -314,6 +320,8 @@ class _Reader:
             return tuple(self.whole(place, v, 0 if key == "seeds" else 1) for v in values)
         if key in ("count", "budget", "attempts"):
             return self.whole(place, value, 1)
+        if key == "timeout":
+            return self.within(place, lambda: check_timeout(value))
         if key == "target":
             if value not in ("top1", "label"):
                 self.whole(place, value, 0, "top1, label or ")
@@ -333,7 +341,7 @@ class _Reader:
 
     def baseline(self, place: Place, spec: str) -> str:
         file = self.folder / spec
-        if file.is_file():
+        if is_file(file):
             spec = str(file)
         return self.within(place, lambda: check_baseline(spec), spec)
 
@@ -372,7 +380,7 @@ class _Reader:
         return cast("list[str]", values)
 
     def whole(self, place: Place, value: Any, least: int, before: str = "") -> int:
-        if type(value) is not int or value < least:
+        if type(value) is not int or not least <= value < 2**63:
             self.lines.fail(
                 place,
                 f"{place[-1]} should be {before}a whole number of at least {least}, got {value!r}",

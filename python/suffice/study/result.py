@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from suffice.errors import InputError
+from suffice.errors import InputError, StoreError
 from suffice.explanation import Explanation
+from suffice.reading import parse_json
 from suffice.statistics.frame import import_pandas
 from suffice.study import export
 from suffice.study.blobs import decode, explanation_from
@@ -32,6 +32,13 @@ INTEGERS = (
 )
 BOOLEANS = ("certified", "correct", "correct_top5")
 FLOATS = ("confidence", "entropy", "lead", "area", "set_confidence", "seconds")
+KINDS: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(INTEGERS, (int, type(None))),
+    **dict.fromkeys(("certified", "multilabel"), (int, type(None))),
+    **dict.fromkeys(FLOATS, (int, float, type(None))),
+    **dict.fromkeys(("model", "architecture", "image", "method", "criterion", "baseline"), (str,)),
+    **dict.fromkeys(("grain", "seed"), (int,)),
+}
 NOT_NULL = ("grain", "seed", "certified")
 
 
@@ -110,18 +117,32 @@ class StudyResult:
     @property
     def analyses(self) -> list[str]:
         """What the design wants the report to show."""
-        with Store(self.path, "read") as store:
-            return cast("list[str]", json.loads(store.meta("analyses") or "[]"))
+        return [str(name) for name in self._listed("analyses", "[]")]
 
     @property
     def sources(self) -> dict[str, Item]:
         """Images that came from files, by name; whether the files are still there is not known."""
+        found = self._listed("sources", "{}")
+        try:
+            return {
+                name: Item(name, path, None, row, *corruption)
+                for name, (path, row, *corruption) in found.items()
+            }
+        except (AttributeError, TypeError, ValueError) as error:
+            raise self._damaged("sources", error) from None
+
+    def _listed(self, name: str, empty: str) -> Any:
+        """What a run put into the store's meta as JSON."""
         with Store(self.path, "read") as store:
-            found = json.loads(store.meta("sources") or "{}")
-        return {
-            name: Item(name, path, None, row, *corruption)
-            for name, (path, row, *corruption) in found.items()
-        }
+            text = store.meta(name) or empty
+        try:
+            found = parse_json(text)
+            return found if isinstance(found, (list, dict)) else list(found)
+        except (TypeError, ValueError) as error:
+            raise self._damaged(name, error) from None
+
+    def _damaged(self, name: str, error: Exception) -> StoreError:
+        return StoreError(f"store {self.path}: its list of {name} is damaged: {error}")
 
     def rows(self) -> list[JsonObject]:
         """The table as dicts with `COLUMNS`; what is not known is None.
@@ -131,7 +152,11 @@ class StudyResult:
         with Store(self.path, "read") as store:
             found = store.rows()
         wanted = self._keys
-        return [_row(row) for row in found if wanted is None or row["key"] in wanted]
+        rows = (row for row in found if wanted is None or row["key"] in wanted)
+        try:
+            return [_row(row) for row in rows]
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"store {self.path} is damaged: {error}") from None
 
     def to_pandas(self) -> Any:
         """The table as a pandas DataFrame.
@@ -205,10 +230,15 @@ class StudyResult:
 
         Responsibility kept as ranks comes back as their numbers.
         """
+        for _, explanation in self.keyed_explanations(self._keys_of(rows)):
+            yield explanation
+
+    def keyed_explanations(self, keys: Iterable[str]) -> Iterator[tuple[str, Explanation]]:
+        """The explanations of keys that have one, each with its key."""
         with Store(self.path, "read") as store:
-            for key in self._keys_of(rows):
+            for key in keys:
                 if store.shape(key) is not None:
-                    yield explanation_from(store.record(key), store.blobs(key))
+                    yield key, explanation_from(store.record(key), store.blobs(key))
 
     def _keys_of(self, rows: Any) -> Sequence[str]:
         if rows is None:
@@ -237,7 +267,10 @@ class StudyResult:
 def _row(row: JsonObject) -> JsonObject:
     """One row of the store as the table has it."""
     failed = row["state"] == "failed"
-    top5 = json.loads(row["top5"] or "[]")
+    top5 = parse_json(row["top5"] or "[]")
+    for name, kinds in KINDS.items():
+        if type(row[name]) not in kinds:
+            raise ValueError(f"{name} of {row['key']} is {row[name]!r:.40}")
     known = row["label"] is not None and not failed and not row["multilabel"]
     made = {
         **row,

@@ -25,6 +25,7 @@ from suffice.study.preset import check_preset
 from suffice.study.probes import PROBES
 from suffice.study.result import StudyResult
 from suffice.study.store import Store
+from suffice.study.watch import check_timeout
 from suffice.study.work import Bench
 
 Shard = tuple[int, int]
@@ -68,8 +69,8 @@ class Study:
     **settings
         The other fields of `suffice.study.design.Design`: ``criteria``, ``baselines``, ``seeds``,
         ``grains``, ``target``, ``count``, ``overlap``, ``budget``, ``contrastive``,
-        ``responsibility``, ``attempts``, ``name``, ``analyses``, ``preset``,
-        ``probes``.
+        ``responsibility``, ``attempts``, ``timeout``, ``name``, ``analyses``,
+        ``preset``, ``probes``.
 
     Raises
     ------
@@ -103,6 +104,7 @@ class Study:
                 value = settings[key]
                 single = isinstance(value, (str, int))
                 settings[key] = (value,) if single else tuple(value)
+        check_timeout(settings.get("timeout"))
         if "criteria" in settings:
             settings["criteria"] = tuple(check_criterion(c) for c in settings["criteria"])
         if "baselines" in settings:
@@ -161,6 +163,7 @@ class Study:
         shard: Shard | None = None,
         devices: Sequence[str] = (),
         retry: bool = False,
+        timeout: float | None = None,
         should_stop: Callable[[], bool] | None = None,
         on_progress: Callable[[Store], None] | None = None,
         show_progress: bool | None = False,
@@ -187,6 +190,9 @@ class Study:
             the last.
         retry : bool
             Whether failed jobs are tried again.
+        timeout : float, optional
+            Seconds, instead of the design's: a worker process that finishes none of its images in
+            this time is killed, and they count as tried.
         should_stop : callable, optional
             Once it returns true, what runs is finished and the run ends.
         on_progress : callable, optional
@@ -219,6 +225,12 @@ class Study:
         if path.exists() and not resume:
             raise ExistingResultError(f"{path} exists; give resume=True to go on, or another name")
         count = self._workers(workers)
+        limit = self.design.timeout if timeout is None else check_timeout(timeout)
+        if limit is not None and (executor != "local" or count == 0):
+            raise SettingsError(
+                "a timeout needs worker processes on this machine, which can be killed: run with "
+                "workers=1 or more (on the command line --workers), or without a timeout"
+            )
         prepared = self.prepare()
         for note in prepared.notes if warn else ():
             warnings.warn(note, UserWarning, stacklevel=2)
@@ -243,7 +255,7 @@ class Study:
             elif count == 0:
                 run_here(bench, opened, stop, tick)
             else:
-                Pool(bench, opened, count, list(devices)).run(stop, tick)
+                Pool(bench, opened, count, list(devices), limit).run(stop, tick)
             names = [name for name in self.design.analyses if name in PROBES]
             if names and not stop():
                 # Ray's actors answer jobs only.
@@ -366,7 +378,16 @@ class Study:
 
 _SETTINGS = (
     *("criteria", "baselines", "seeds", "grains", "target", "count", "overlap", "budget"),
-    *("contrastive", "responsibility", "attempts", "name", "analyses", "preset", "probes"),
+    *(
+        "contrastive",
+        "responsibility",
+        "attempts",
+        "timeout",
+        "name",
+        "analyses",
+        "preset",
+        "probes",
+    ),
 )
 
 

@@ -8,7 +8,7 @@ transaction. Uniqueness of keys, not clocks, guarantees that nothing is kept twi
 from __future__ import annotations
 
 import contextlib
-import json
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -17,6 +17,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from suffice.errors import InputError, StoreError
+from suffice.reading import parse_json
+from suffice.stored import check_record
 from suffice.study.blobs import Blob
 from suffice.study.keys import Job
 from suffice.study.place import refuse_network
@@ -55,6 +57,32 @@ CREATE TABLE IF NOT EXISTS blobs (
     height INTEGER NOT NULL, width INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (key, kind)
 );
 """
+TABLES = ("meta", "jobs", "explanations", "blobs")
+
+
+@contextlib.contextmanager
+def told(path: Path) -> Iterator[None]:
+    """SQLite's errors in our words."""
+    try:
+        yield
+    except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+        text = str(error)
+        if "full" in text:
+            what = "the disk is full; what was finished is kept: make room and go on"
+        elif "disk I/O error" in text:
+            what = (
+                "the disk failed, or a limit on file sizes is reached; what was finished is kept: "
+                "see to the disk and go on"
+            )
+        elif "readonly" in text:
+            what = "it is read-only: change its permissions, or take a copy"
+        elif "locked" in text:
+            what = f"another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
+        elif isinstance(error, UnicodeDecodeError) or re.search("not a database|malformed", text):
+            what = f"it is no SQLite file, or damaged ({text})"
+        else:
+            what = text
+        raise StoreError(f"store {path}: {what}") from error
 
 
 class Store:
@@ -119,6 +147,9 @@ class Store:
 
     def _open(self) -> None:
         self.db.row_factory = sqlite3.Row
+        # The file may be anybody's: nothing in its schema may call functions, no page lie.
+        self.db.execute("PRAGMA trusted_schema=OFF")
+        self.db.execute("PRAGMA cell_size_check=ON")
         if self.mode == "read":
             self._check_format()
             return
@@ -148,13 +179,17 @@ class Store:
                 time.sleep(BUSY_PAUSE)
 
     def _check_format(self) -> None:
-        try:
-            found = self.meta("format")
-        except sqlite3.OperationalError:
-            found = None
-        if found is None:
+        there = self.query("SELECT name, type FROM sqlite_schema WHERE sql IS NOT NULL")
+        kinds: dict[str, str] = {str(name): str(kind) for name, kind in there}
+        found = self.meta("format") if kinds.get("meta") == "table" else None
+        if found is None or any(kinds.get(table) != "table" for table in TABLES):
             raise StoreError(f"{self.path} is no store of a study")
-        if int(found) > STORE_FORMAT:
+        # What others have put in may do more than hold data.
+        if not {"table", "index"}.issuperset(kinds.values()):
+            raise StoreError(f"{self.path} has views or triggers, which no store of a study has")
+        if not found.isascii() or not found.isdigit():
+            raise StoreError(f"{self.path} is damaged: its format is {found!r}")
+        if len(found) > 9 or int(found) > STORE_FORMAT:
             raise StoreError(
                 f"{self.path} has format {found}, this version reads {STORE_FORMAT}: update suffice"
             )
@@ -187,24 +222,8 @@ class Store:
                     self.db.execute("ROLLBACK")
                 raise
 
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """SQLite's errors in our words."""
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            text = str(error)
-            if "full" in text:
-                what = "the disk is full; what was finished is kept: make room and go on"
-            elif "readonly" in text:
-                what = "it is read-only"
-            elif "locked" in text:
-                what = f"another program has kept it locked for {BUSY_SECONDS:.0f} seconds"
-            elif "not a database" in text or "malformed" in text:
-                what = f"it is no SQLite file, or damaged ({text})"
-            else:
-                what = text
-            raise StoreError(f"store {self.path}: {what}") from error
+    def _told(self) -> contextlib.AbstractContextManager[None]:
+        return told(self.path)
 
     def query(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Read rows."""
@@ -215,7 +234,7 @@ class Store:
 
     def meta(self, name: str) -> str | None:
         """A value that was set, or None."""
-        rows = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchall()
+        rows = self.query("SELECT value FROM meta WHERE name = ?", name)
         return str(rows[0][0]) if rows else None
 
     def set_meta(self, **values: str) -> None:
@@ -332,8 +351,12 @@ class Store:
         rows = self.query("SELECT record FROM explanations WHERE key = ?", key)
         if not rows:
             raise InputError(f"the store has no result {key}")
-        record: JsonObject = json.loads(rows[0][0])
-        return record
+        try:
+            return check_record(parse_json(str(rows[0][0])))
+        except ValueError as error:
+            raise StoreError(
+                f"store {self.path}: the record of {key} is damaged: {error}"
+            ) from None
 
     def shape(self, key: str) -> tuple[int, int] | None:
         """Height and width of the model's input of a finished job; None where it has no result."""
@@ -342,6 +365,8 @@ class Store:
             "json_extract(record, '$.input_shape[2]') FROM explanations WHERE key = ?",
             key,
         )
+        if rows and not all(type(n) is int and 0 < n < 2**31 for n in rows[0]):
+            raise StoreError(f"store {self.path}: the record of {key} is damaged: no input_shape")
         return (rows[0][0], rows[0][1]) if rows else None
 
     def blobs(self, key: str, kind: str | None = None) -> list[Blob]:

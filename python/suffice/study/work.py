@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from suffice.errors import DeviceMemoryError
 from suffice.explanation import Explanation
 from suffice.study.blobs import Blob, blobs_of
 from suffice.study.design import Design
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 AT_A_TIME = 4
 """Images leased at once while a group runs; a run looks at most its window ahead."""
 IDLE_SECONDS = 0.2
+_NO_MEMORY = re.compile(
+    r"out of memory|bad_?alloc|failed to allocate|cannot allocate", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +147,10 @@ def label_of(specs: Sequence[str]) -> str:
 
 def describe(error: BaseException) -> str:
     """An error in one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    text = f"{type(error).__name__}: {' '.join(str(error).split())}".removesuffix(": ")
+    if isinstance(error, (MemoryError, DeviceMemoryError)) or _NO_MEMORY.search(text):
+        text += "; memory ran out: give the model a smaller batch_size, or use fewer workers"
+    return text
 
 
 def row_of(explanation: Explanation) -> JsonObject:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+import time
 from typing import TextIO
 
 from suffice.errors import StoreError
@@ -21,6 +22,9 @@ from suffice.study.store import Store
 from suffice.study.work import Bench, describe, work
 
 STORE_FAILED = 3
+ORPHANED = 4
+ORPHAN_SECONDS = 60.0
+"""For which a worker whose parent has died may go on with its batch."""
 
 
 def main(stdin: TextIO) -> int:
@@ -29,7 +33,8 @@ def main(stdin: TextIO) -> int:
     if task["cores"] and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, task["cores"])
     stop = threading.Event()
-    threading.Thread(target=_wait, args=(stdin, stop), daemon=True).start()
+    seconds = task.get("timeout") or ORPHAN_SECONDS
+    threading.Thread(target=_wait, args=(stdin, stop, seconds), daemon=True).start()
     bench = Bench(
         Design.from_dict(task["design"]),
         {sha256: Item(**item) for sha256, item in task["items"].items()},
@@ -47,9 +52,15 @@ def main(stdin: TextIO) -> int:
     return 0
 
 
-def _wait(stdin: TextIO, stop: threading.Event) -> None:
+def _wait(stdin: TextIO, stop: threading.Event, seconds: float) -> None:
+    parent = os.getppid()
     stdin.read()
     stop.set()
+    # Whoever started us may be gone, and the running batch may never end: nobody else ends us.
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    time.sleep(seconds)
+    os._exit(ORPHANED)
 
 
 if __name__ == "__main__":
