@@ -140,7 +140,7 @@ def test_figure_of_an_unattained_search_says_so() -> None:
     }
     made = plot.figure(explanation(record=record, masks=np.zeros((0, *SHAPE), dtype=bool)))
     assert made._suptitle.get_text() == "class 282: no sufficient set"
-    assert "nothing passed" in made.get_supxlabel()
+    assert "nothing passed" in made._supxlabel.get_text()
 
 
 def test_labels_are_text_not_markup() -> None:

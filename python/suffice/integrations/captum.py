@@ -74,7 +74,7 @@ class SufficientPixels:
 
         Parameters
         ----------
-        inputs : tensor ``[N, C, H, W]``
+        inputs : tensor ``[N, C, H, W]``, or a tuple of one
         baselines : tensor ``[N, C, H, W]`` or ``[1, C, H, W]``, number, or a specification
             What replaces removed pixels; None: zero. Text such as ``"blur:8"``, or a list of them,
             goes to `suffice.explain` as it is.
@@ -87,6 +87,7 @@ class SufficientPixels:
         -------
         tensor ``[N, C, H, W]``
             Of the inputs' type and device, equal in all channels: a pixel's channels go together.
+            A tuple of one where the inputs are one.
 
         Raises
         ------
@@ -101,6 +102,8 @@ class SufficientPixels:
                 "additional_forward_args are not supported: bind them, for example by "
                 "functools.partial, in the function given"
             )
+        if isinstance(inputs, tuple) and len(inputs) == 1:
+            return (self.attribute(inputs[0], baselines, target),)
         if not isinstance(inputs, torch.Tensor):
             raise InputError(f"expected one tensor [N, C, H, W], got {type(inputs).__name__}")
         images = as_images(inputs.detach().float().cpu().numpy(), "inputs")
