@@ -121,7 +121,7 @@ instructions: $(VENV)/.build
 
 docs: $(VENV)/.test
 	$(PIP) mkdocs-material 'mkdocstrings[python]'
-	$(BIN)/mkdocs build -q --strict -d $(BUILD)/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict -d $(BUILD)/site
 
 clean:
 	rm -rf $(VENV) $(BUILD) dist demo-output .pytest_cache .mypy_cache .ruff_cache \
@@ -140,5 +140,5 @@ $(VENV)/.demo: $(VENV)/.build $(SOURCES)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.build $(SOURCES)
-	$(PACKAGE) '.[dev,demo,captum,study]'
+	$(PACKAGE) '.[dev,demo,captum,study,integrations]'
 	touch $(VENV)/.demo $@

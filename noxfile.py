@@ -50,7 +50,15 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests with the pinned versions."""
-    install(session, "dev", "demo", "captum", "study", settings=("cmake.define.SUFFICE_WERROR=ON",))
+    install(
+        session,
+        "dev",
+        "demo",
+        "captum",
+        "study",
+        "integrations",
+        settings=("cmake.define.SUFFICE_WERROR=ON",),
+    )
     session.run("python", "-m", "pytest", *session.posargs)
 
 

@@ -131,6 +131,8 @@ def test_captum_refuses_what_it_can_not_do(torch, net) -> None:
     x = torch.from_numpy(bright(0))
     with pytest.raises(SettingsError, match="partial"):
         SufficientPixels(net).attribute(x, additional_forward_args=(1,))
+    (one,) = SufficientPixels(net, budget=20).attribute((x,), target=1)
+    assert one.shape == x.shape
     with pytest.raises(InputError, match="one tensor"):
         SufficientPixels(net).attribute((x, x))
     with pytest.raises(InputError, match="baselines are"):
@@ -149,6 +151,45 @@ def test_lightning_says_what_is_missing(monkeypatch) -> None:
     sys.modules.pop(name, None)
     with pytest.raises(MissingDependencyError, match="pip install lightning"):
         module.ExplainImages()
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
+def test_lightning_explains_every_second_epoch(torch) -> None:
+    pytest.importorskip("lightning")
+    from lightning.pytorch import Trainer
+
+    from reference.lit import LitQuadrants, loader
+    from suffice.integrations.lightning import ExplainImages, _images_of
+
+    class Watched(ExplainImages):
+        epochs: list[int] = []  # noqa: RUF012
+
+        def on_validation_epoch_end(self, trainer, pl_module):
+            before = self.explanations
+            super().on_validation_epoch_end(trainer, pl_module)
+            if self.explanations is not before:
+                self.epochs.append(trainer.current_epoch)
+
+    callback = Watched(n=3, every=2, budget=30)
+    trainer = Trainer(
+        max_epochs=4, callbacks=[callback], logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
+    )  # fmt: skip
+    module = LitQuadrants()
+    trainer.fit(module, loader(), loader())
+    assert callback.epochs == [0, 2]  # not the sanity check
+    assert [exp.target for exp in callback.explanations] == [1, 2, 3]
+    areas = [exp.area for exp in callback.explanations]
+    logged = trainer.callback_metrics
+    assert float(logged["suffice/area_mean"]) == pytest.approx(np.mean(areas))
+    assert float(logged["suffice/area_median"]) == pytest.approx(np.median(areas))
+    assert float(logged["suffice/found"]) == 1
+    assert module.training
+    with pytest.raises(SettingsError, match="at least 1"):
+        ExplainImages(n=0)
+    with pytest.raises(InputError, match="under 'image'"):
+        _images_of({"label": 1})
+    assert _images_of({"image": 5}) == 5
 
 
 @pytest.fixture
