@@ -33,7 +33,7 @@ NEEDS = {
     "comparators.md": ("torch", "captum", "sklearn", "skimage", "shap"),
     "integrations.md": ("torch", "captum", "quantus", "lightning"),
     "methods/curve.md": ("matplotlib",),
-    "methods/gradient-sis.md": ("torch", "onnx2torch"),
+    "methods/gradient-sis.md": ("torch",),
     "metrics.md": ("matplotlib",),
     "statistics.md": ("pandas",),
     "studies.md": ("pandas", "pyarrow"),
