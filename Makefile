@@ -15,7 +15,8 @@ PACKAGE  = $(PIP) --no-build-isolation --config-settings=build-dir=$(BUILD)/make
 ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format types stubs native asan tsan asan-python tsan-python fuzz clean
+.PHONY: help setup demo test lint format types stubs native asan tsan asan-python tsan-python fuzz \
+	wheel oldest instructions docs clean
 
 help:
 	@echo "make demo    explain a photo with a real classifier"
@@ -31,6 +32,10 @@ help:
 	@echo "make asan-python   the Python tests under the address and undefined-behaviour sanitizers"
 	@echo "make tsan-python   those of the kernels and searches under the thread sanitizer"
 	@echo "make fuzz    every reader of files for SECONDS=60 each (docs/trust.md)"
+	@echo "make wheel   build a wheel into dist/, check what it holds, and use it in a new venv"
+	@echo "make oldest  the tests with the oldest dependencies allowed (Python 3.11)"
+	@echo "make instructions  count the core's instructions under valgrind against their budgets"
+	@echo "make docs    the documentation site in build/site; every warning is an error"
 	@echo "make clean   remove .venv and everything that was built"
 
 setup: $(VENV)/.test
@@ -110,6 +115,39 @@ fuzz: $(VENV)/.test
 	for reader in $(READERS); do \
 	  $(BIN)/python tests/fuzz/run.py $$reader --seconds $(SECONDS) || exit 1; done
 
+# The build folder is the one .venv is installed from, so little is compiled. The wheel is then used
+# in a venv that has its run-time dependencies and nothing else.
+wheel: $(VENV)/.test
+	rm -rf $(BUILD)/wheel $(BUILD)/wheel-venv
+	$(BIN)/python -m pip wheel -q --no-deps --no-build-isolation \
+	  --config-settings=build-dir=$(BUILD)/make -w $(BUILD)/wheel .
+	$(BIN)/python tools/check_wheel.py $(BUILD)/wheel/*.whl
+	$(PYTHON) -m venv $(BUILD)/wheel-venv
+	PIP_DISABLE_PIP_VERSION_CHECK=1 $(BUILD)/wheel-venv/bin/python -m pip install -q \
+	  -c constraints/ci.txt $(BUILD)/wheel/*.whl
+	cd $(BUILD) && wheel-venv/bin/python ../tools/try_wheel.py
+	mkdir -p dist && cp $(BUILD)/wheel/*.whl dist/
+
+oldest: $(VENV)/.build
+	$(PYTHON) -m venv $(BUILD)/oldest-venv
+	$(BUILD)/oldest-venv/bin/python -m pip install -q scikit-build-core pybind11 cmake ninja
+	PATH="$(abspath $(BUILD))/oldest-venv/bin:$$PATH" $(BUILD)/oldest-venv/bin/python -m pip install \
+	  -q --no-build-isolation -c constraints/min.txt --config-settings=build-dir=$(BUILD)/oldest \
+	  --config-settings=cmake.define.SUFFICE_CUDA=OFF '.[cpu,plot,report,slic,study]' pyparsing
+	$(BUILD)/oldest-venv/bin/python -m pip install -q -c constraints/min.txt pytest hypothesis
+	$(BUILD)/oldest-venv/bin/python -m pytest -m "not demo" $(ARGS)
+
+instructions: $(VENV)/.build
+	PATH="$(abspath $(BIN)):$$PATH" cmake -S . -B $(BUILD)/instructions -G Ninja \
+	  -DCMAKE_BUILD_TYPE=Release -DSUFFICE_PYTHON=OFF -DSUFFICE_CUDA=OFF -DSUFFICE_INSTRUCTIONS=ON
+	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(BUILD)/instructions
+	$(BIN)/python tools/instructions.py $(BUILD)/instructions/benchmarks/native/suffice_instructions \
+	  $(ARGS)
+
+docs: $(VENV)/.test
+	$(PIP) mkdocs-material 'mkdocstrings[python]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict -d $(BUILD)/site
+
 clean:
 	rm -rf $(VENV) $(BUILD) dist demo-output .pytest_cache .mypy_cache .ruff_cache \
 	  .hypothesis .nox .import_linter_cache
@@ -127,5 +165,5 @@ $(VENV)/.demo: $(VENV)/.build $(SOURCES)
 	touch $@
 
 $(VENV)/.test: $(VENV)/.build $(SOURCES)
-	$(PACKAGE) '.[dev,demo,captum,study]'
+	$(PACKAGE) '.[dev,demo,captum,study,integrations]'
 	touch $(VENV)/.demo $@

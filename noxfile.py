@@ -50,7 +50,15 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests with the pinned versions."""
-    install(session, "dev", "demo", "captum", "study", settings=("cmake.define.SUFFICE_WERROR=ON",))
+    install(
+        session,
+        "dev",
+        "demo",
+        "captum",
+        "study",
+        "integrations",
+        settings=("cmake.define.SUFFICE_WERROR=ON",),
+    )
     session.run("python", "-m", "pytest", *session.posargs)
 
 
@@ -58,17 +66,23 @@ def tests(session: nox.Session) -> None:
 def tests_min(session: nox.Session) -> None:
     """Run the tests with the oldest run-time dependencies that pyproject.toml allows."""
     session.install(*BUILD_TOOLS)
-    session.install("--no-build-isolation", "-c", "constraints/min.txt", ".[cpu,plot]")
+    extras = ".[cpu,plot,report,slic,study]"
+    session.install("--no-build-isolation", "-c", "constraints/min.txt", extras, "pyparsing")
     session.install("-c", "constraints/min.txt", "pytest", "hypothesis")
     session.run("python", "-m", "pytest", "-m", "not demo", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 @nox.parametrize(
-    "target", ["stubs", "native", "asan", "tsan", "asan-python", "tsan-python"], ids=str
+    "target",
+    [
+        *("stubs", "native", "asan", "tsan", "asan-python", "tsan-python"),
+        *("wheel", "instructions", "docs"),
+    ],
+    ids=str,
 )
 def make(session: nox.Session, target: str) -> None:
-    """Run what the Makefile does in .venv: the stub, the C++ tests, the sanitizers."""
+    """Run what the Makefile does in .venv: stubs, C++ tests, sanitizers, wheel, counts, pages."""
     session.run("make", target, external=True)
 
 

@@ -17,6 +17,7 @@ SHAPE = (3, SIDE, SIDE)
 def test_without_the_converter_it_says_what_is_missing(
     suffice, options, photos, tmp_path, monkeypatch
 ) -> None:
+    pytest.importorskip("torch")
     monkeypatch.setitem(sys.modules, "onnx2torch", None)
     words = (*options, "--method", "gradient-sis")
     words = tuple(word for word in words if not word.startswith("iterations"))

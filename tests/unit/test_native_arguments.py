@@ -70,7 +70,7 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [
     (lambda: n.compose(IMAGE[:, :0], IMAGE[:, :0], MASKS), "at least one pixel"),
     (lambda: n.compose(IMAGE, IMAGE, np.zeros((4, 2), np.uint64)), "1 words for 15 pixels"),
     (lambda: n.compose(IMAGE, IMAGE, MASKS, np.zeros((3, 2, 3, 5), "f4")), r"\[4, 2, 3, 5\]"),
-    (lambda: n.compose(IMAGE, IMAGE, MASKS, np.zeros((4, 2, 5, 3), "f4").mT), "C-contiguous out"),
+    (lambda: n.compose(IMAGE, IMAGE, MASKS, np.zeros((4, 2, 3, 5), "f4", "F")), "C-contiguous out"),
     (lambda: n.compose(IMAGE, IMAGE, MASKS, read_only(np.zeros((4, 2, 3, 5), "f4"))), "read-only"),
     (lambda: n.compose(IMAGE, IMAGE, MASKS[:1], IMAGE[None]), "overlapping"),
     (lambda: n.compose(IMAGE, IMAGE, MASKS, threads=0), "threads of at least 1"),

@@ -111,7 +111,7 @@ def test_kept_shows_only_kept_pixels() -> None:
 def test_figure_has_three_panels_and_names_class_area_and_confidence() -> None:
     made = plot.figure(explanation())
     assert [axis.get_title() for axis in made.axes] == ["photo", "responsibility", "kept pixels"]
-    title = made.get_suptitle()
+    title = made._suptitle.get_text()
     for part in ("Egyptian cat", "7.50 %", "0.41"):
         assert part in title
 
@@ -139,8 +139,8 @@ def test_figure_of_an_unattained_search_says_so() -> None:
         "target_label": None,
     }
     made = plot.figure(explanation(record=record, masks=np.zeros((0, *SHAPE), dtype=bool)))
-    assert made.get_suptitle() == "class 282: no sufficient set"
-    assert "nothing passed" in made.get_supxlabel()
+    assert made._suptitle.get_text() == "class 282: no sufficient set"
+    assert "nothing passed" in made._supxlabel.get_text()
 
 
 def test_labels_are_text_not_markup() -> None:

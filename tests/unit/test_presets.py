@@ -109,6 +109,7 @@ def test_overinterpretation_asks_what_it_should(small_zoo: Path, tmp_path: Path)
     assert (study["criteria"], study["baselines"]) == (["confidence:0.99"], ["rgb:125,123,114"])
     assert (study["grains"], study["seeds"], study["responsibility"]) == ([1], [0], "ranks")
     assert [m["name"] for m in data["models"]] == [*CIFAR, "ensemble"]
+    assert {m["batch_size"] for m in data["models"]} == {16}
     members = [Path(s).name for s in data["models"][-1]["source"]]
     assert members == [f"cifar_resnet{n}.onnx" for n in (20, 32, 56)]
     every = [n for n in CIFAR if n != "tiniest"]
@@ -120,9 +121,10 @@ def test_overinterpretation_asks_what_it_should(small_zoo: Path, tmp_path: Path)
             "method": "gradient-sis",
             "settings": {"k": 8},
             "criteria": ["top1"],
+            "limit": 100,
             "models": every,
         },
-        {"name": "minimal", "budget": 1000},
+        {"name": "minimal", "budget": 400},
     ]
     with np.load(tmp_path / "overinterpretation-images.npz") as images:
         assert images["names"].tolist() == [f"test-{k}" for k in (1, 3, 5, 7, 9)]

@@ -186,14 +186,14 @@ def test_spatial_ranks_inside_the_first_passing_circle() -> None:
 
 
 def grows_with_area(masks: np.ndarray) -> np.ndarray:
-    """Always class 1, the more surely the more is kept: only the whole passes relative:1."""
+    """Always class 1, the more surely the more is kept: only the whole passes relative:0.9999."""
     p = 0.6 + 0.3 * masks.mean(axis=(1, 2))
     return np.stack([1 - p, p], axis=1)
 
 
 def test_spatial_covers_the_image_in_the_end() -> None:
     """rex-xai never tries the circle that covers everything."""
-    subject = make_subject(grows_with_area, (9, 12), criterion="relative:1")
+    subject = make_subject(grows_with_area, (9, 12), criterion="relative:0.9999")
     found, lost = (
         drive(Rex(extraction="spatial", compat=c).make_search(subject), grows_with_area, subject)
         for c in (None, "rex")
