@@ -3,7 +3,8 @@
 // for the device (core/cuda/launch.cuh starts it); a host compiler takes the same text as ordinary
 // C++, so that the tests run every block, thread and lane of a launch on the CPU.
 //
-// All indices are 64-bit. Kernels walk in grid strides: any launch shape gives the same result.
+// All indices are 64-bit. Kernels walk in grid strides: any number of blocks along the dimensions
+// that they name gives the same result.
 #pragma once
 
 #include <cstdint>

@@ -97,9 +97,12 @@ void emulate_warps(const Kernel& kernel, const cuda::LaunchShape& shape) {
                 [&](const cuda::GridPosition& at) { kernel(at, HostWarp()); });
 }
 
-// The launch a kernel asks for, and shapes that walk in strides: the result must be the same.
-inline std::vector<cuda::LaunchShape> shapes_to_try(const cuda::LaunchShape& own) {
-  return {own, {1, 1, 1, 32}, {3, 2, 2, 64}};
+// The launch a kernel asks for, and shapes that walk in strides along the first `dimensions`: the
+// result must be the same.
+inline std::vector<cuda::LaunchShape> shapes_to_try(const cuda::LaunchShape& own,
+                                                    int dimensions = 3) {
+  const cuda::LaunchShape few{3, dimensions > 1 ? 2U : 1U, dimensions > 2 ? 2U : 1U, 64};
+  return {own, {1, 1, 1, 32}, few};
 }
 
 }  // namespace suffice::testing

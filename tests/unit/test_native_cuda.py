@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import importlib.util
 import subprocess
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from suffice import _native
+from suffice.errors import ScoresError
+from suffice.types import Decisions
 
 
 @pytest.fixture
@@ -54,6 +57,65 @@ def test_arrays_of_the_host_are_refused(extension: ModuleType) -> None:
         extension.compose(array, array, array, array)
     with pytest.raises(TypeError, match=r"image as a CUDA array .* got list"):
         extension.compose([0.0], array, array, array)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "first"),
+    [
+        ("masks_from_boxes", (8, 8), "boxes"),
+        ("masks_from_labels", (3,), "labels"),
+        ("prefix_masks", (64,), "order"),
+        ("accumulate", (), "boxes"),
+        ("leave_one_out", (), "mask"),
+    ],
+)
+def test_every_operation_names_the_array_it_refuses(
+    extension: ModuleType, name: str, arguments: tuple[int, ...], first: str
+) -> None:
+    array = np.zeros((1, 1), np.int32)
+    with pytest.raises(TypeError, match=f"expected {first} on a CUDA device, got ndarray"):
+        getattr(extension, name)(array, array, *arguments, array)
+
+
+def test_names_are_checked_before_arrays(extension: ModuleType) -> None:
+    array = np.zeros((1, 1), np.float32)
+    with pytest.raises(ValueError, match="output kind logits, probabilities or multilabel"):
+        extension.decide(array, array, "odds", array)
+    with pytest.raises(ValueError, match="layout NCHW or NHWC, got CHWN"):
+        extension.compose(array, array, array, array, layout="CHWN")
+
+
+def columns_of(decisions: Decisions) -> np.ndarray:
+    """Lay decisions out as the device does."""
+    fields = ("top1", "top1_confidence", "confidence", "lead", "log_odds", "wins_tie", "score")
+    columns = [np.asarray(getattr(decisions, field), np.float64) for field in fields]
+    return np.stack([*columns, np.ones(len(decisions))], axis=1)
+
+
+def test_columns_of_the_device_become_decisions() -> None:
+    scores = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+    scores[3] = 1.0
+    expected = _native.decide(scores, np.arange(6, dtype=np.int32) % 5, "logits")
+    found = _native.decisions(columns_of(expected))
+    for field in dataclasses.fields(Decisions):
+        value, other = getattr(found, field.name), getattr(expected, field.name)
+        assert value.dtype == other.dtype
+        np.testing.assert_array_equal(value, other)
+    assert len(_native.decisions(np.empty((0, _native.DECISION_COLUMNS)))) == 0
+
+
+def test_a_row_without_a_decision_is_an_error() -> None:
+    columns = np.zeros((4, _native.DECISION_COLUMNS))
+    columns[:, -1] = 1.0
+    columns[2] = np.nan
+    columns[2, -1] = 0.0
+    with pytest.raises(ScoresError, match="row 2 of 4") as raised:
+        _native.decisions(columns)
+    assert raised.value.row == 2
+    with pytest.raises(ValueError, match="8 numbers a row"):
+        _native.decisions(np.zeros((4, 7)))
+    with pytest.raises(TypeError, match="columns as float64"):
+        _native.decisions(columns.astype(np.float32))
 
 
 def test_the_package_does_not_load_it_unasked(extension: ModuleType) -> None:
