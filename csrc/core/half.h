@@ -1,7 +1,7 @@
 // float16 (IEEE binary16) and bfloat16 as bits, to and from the bits of a float32. Written out in
 // integers, so that host and device round alike: to nearest, ties to even; too large becomes an
-// infinity, subnormal results are kept. NaN stays NaN (made quiet), with its sign and the upper bits
-// of its payload.
+// infinity, subnormal results are kept. NaN stays NaN (made quiet), with its sign and the upper
+// bits of its payload.
 #pragma once
 
 #include <cstdint>

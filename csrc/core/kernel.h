@@ -1,7 +1,7 @@
-// What the bodies of CUDA kernels are written in. A kernel is a struct that holds its arguments; its
-// operator() does the work of one thread (or warp) that stands at a GridPosition. nvcc compiles it
-// for the device (core/cuda/launch.cuh starts it); a host compiler takes the same text as ordinary
-// C++, so that the tests run every block, thread and lane of a launch on the CPU.
+// What the bodies of CUDA kernels are written in. A kernel is a struct that holds its arguments;
+// its operator() does the work of one thread (or warp) that stands at a GridPosition. nvcc compiles
+// it for the device (core/cuda/launch.cuh starts it); a host compiler takes the same text as
+// ordinary C++, so that the tests run every block, thread and lane of a launch on the CPU.
 //
 // All indices are 64-bit. Kernels walk in grid strides: any number of blocks along the dimensions
 // that they name gives the same result.

@@ -38,8 +38,8 @@ double defined_value(std::uint32_t word, int significand_bits, int bias) {
 
 template <class Type>
 void expect_every_value_and_what_lies_between(int significand_bits, int bias) {
-  const auto infinity = static_cast<std::uint16_t>(
-      ((1U << (15 - significand_bits)) - 1U) << static_cast<unsigned>(significand_bits));
+  const auto infinity = static_cast<std::uint16_t>(((1U << (15 - significand_bits)) - 1U)
+                                                   << static_cast<unsigned>(significand_bits));
   for (std::uint32_t word = 0; word <= 0xffffU; ++word) {
     const auto value = static_cast<std::uint16_t>(word);
     const double defined = defined_value(word, significand_bits, bias);

@@ -105,13 +105,13 @@ void expect_emulated(const Batch& batch, const ComposeInput& input, std::size_t 
   const std::vector<std::uint32_t> baseline = bits_of(batch.baseline);
   const std::size_t n = batch.channels * batch.pixels;
   Guarded<Bits> probe(n * batch.masks, offset);
-  const auto own = cuda::make_compose_kernel<Type, kLayout>(input, image.data(), baseline.data(),
-                                                            probe.data());
+  const auto own =
+      cuda::make_compose_kernel<Type, kLayout>(input, image.data(), baseline.data(), probe.data());
   for (const cuda::LaunchShape& shape : testing::shapes_to_try(own.shape())) {
     Guarded<Bits> to(n * batch.masks, offset);
-    testing::emulate_threads(cuda::make_compose_kernel<Type, kLayout>(
-                                 input, image.data(), baseline.data(), to.data()),
-                             shape);
+    testing::emulate_threads(
+        cuda::make_compose_kernel<Type, kLayout>(input, image.data(), baseline.data(), to.data()),
+        shape);
     for (std::size_t i = 0; i < to.total(); ++i) {
       if (i < to.offset || i >= to.offset + to.size) {
         ASSERT_EQ(to.at(i), Guarded<Bits>::kPoison) << "outside of out";
@@ -191,8 +191,8 @@ TEST(KernelCompose, ChoicesOfRegions) {
         Batch batch(random, 3, 3, pixels, 9);
         std::vector<std::int32_t> labels(maps * pixels);
         for (std::size_t i = 0; i < labels.size(); ++i) {  // runs, so that chunks share a word
-          labels[i] = i % 5 == 0 || i == 0 ? static_cast<std::int32_t>(random() % regions)
-                                           : labels[i - 1];
+          labels[i] =
+              i % 5 == 0 || i == 0 ? static_cast<std::int32_t>(random() % regions) : labels[i - 1];
         }
         const std::vector<Word> choices = testing::random_masks(random, batch.masks, regions);
         ComposeInput input = batch.input();
@@ -205,8 +205,8 @@ TEST(KernelCompose, ChoicesOfRegions) {
           for (std::size_t i = 0; i < pixels; ++i) {
             const std::int32_t label = labels[map * pixels + i];
             const bool is_region = label >= 0 && static_cast<std::size_t>(label) < regions;
-            if (is_region && get_bit(choices.data() + m * words_for(regions),
-                                     static_cast<std::size_t>(label))) {
+            if (is_region &&
+                get_bit(choices.data() + m * words_for(regions), static_cast<std::size_t>(label))) {
               set_bit(batch.packed.data() + m * words_for(pixels), i);
             }
           }
@@ -271,8 +271,8 @@ TEST(KernelCompose, SlotsOfHugeRows) {
   EXPECT_EQ(mixed.pixel, element / 3);
   ComposeInput input;
   input.sizes = {1, 3, kHuge, 100, 1, 0};
-  const auto kernel = cuda::make_compose_kernel<cuda::Float16, Layout::kNchw>(input, nullptr,
-                                                                              nullptr, nullptr);
+  const auto kernel =
+      cuda::make_compose_kernel<cuda::Float16, Layout::kNchw>(input, nullptr, nullptr, nullptr);
   EXPECT_EQ(kernel.n_bit_words, kHuge / 64);
   EXPECT_EQ(kernel.shape().x, cuda::kManyBlocks);
   EXPECT_LE(kernel.shape().z, cuda::kMaxGridSide);

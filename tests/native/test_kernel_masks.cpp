@@ -101,14 +101,10 @@ TEST(KernelMasks, LabelsGiveTheCpusMasks) {
       std::vector<Word> expected(5 * n_words);
       masks_from_labels(in(labels), in(choices), n_regions, out(expected));
       std::vector<std::uint32_t> halves(2 * expected.size());
-      const cuda::LabelsKernel kernel{labels.data(),
-                                      to_signed(shape.pixels()),
-                                      choices.data(),
-                                      5,
-                                      to_signed(n_regions),
-                                      to_signed(words_for(n_regions)),
-                                      to_signed(2 * n_words),
-                                      halves.data()};
+      const cuda::LabelsKernel kernel{labels.data(),          to_signed(shape.pixels()),
+                                      choices.data(),         5,
+                                      to_signed(n_regions),   to_signed(words_for(n_regions)),
+                                      to_signed(2 * n_words), halves.data()};
       for (const cuda::LaunchShape& launch : shapes_to_try(kernel.shape())) {
         std::fill(halves.begin(), halves.end(), kPoison);
         emulate_warps(kernel, launch);
@@ -137,8 +133,8 @@ std::vector<Word> prefixes(const std::vector<std::int32_t>& order,
   emulate_threads(rank, shapes_to_try(rank.shape())[which_shape]);
   const std::size_t n_halves = 2 * words_for(n_pixels);
   std::vector<std::uint32_t> halves(lengths.size() * n_halves, kPoison);
-  const cuda::PrefixKernel prefix{ranks.data(),   to_signed(n_pixels),       lengths.data(),
-                                  n_order,        to_signed(lengths.size()), to_signed(n_halves),
+  const cuda::PrefixKernel prefix{ranks.data(), to_signed(n_pixels),       lengths.data(),
+                                  n_order,      to_signed(lengths.size()), to_signed(n_halves),
                                   halves.data()};
   emulate_warps(prefix, shapes_to_try(prefix.shape())[which_shape]);
   return joined(halves);
@@ -150,8 +146,8 @@ TEST(KernelMasks, PrefixesGiveTheCpusMasks) {
     std::vector<std::int32_t> order(n_pixels);
     std::iota(order.begin(), order.end(), 0);
     std::shuffle(order.begin(), order.end(), random);
-    order.resize(n_pixels - n_pixels / 3);                       // not every pixel
-    order.push_back(order[random() % order.size()]);             // and one of them twice
+    order.resize(n_pixels - n_pixels / 3);            // not every pixel
+    order.push_back(order[random() % order.size()]);  // and one of them twice
     std::vector<std::int64_t> lengths = {to_signed(order.size()), 0, 1};
     for (int m = 0; m < 6; ++m) lengths.push_back(to_signed(random() % (order.size() + 1)));
     std::vector<Word> expected(lengths.size() * words_for(n_pixels));
@@ -232,8 +228,8 @@ TEST(KernelMasks, SumsOfBoxesAreTheCpus) {
     const auto width = to_signed(shape.width);
     for (const std::size_t which : {0U, 1U, 2U}) {
       std::vector<cuda::Sum> sums(shape.pixels(), 0);
-      const cuda::CornersKernel corners{boxes.data(), values.data(), 300, height, width,
-                                        sums.data()};
+      const cuda::CornersKernel corners{boxes.data(), values.data(), 300,
+                                        height,       width,         sums.data()};
       const cuda::RowSumsKernel rows{height, width, sums.data()};
       const cuda::ColumnSumsKernel columns{height, width, sums.data()};
       emulate_threads(corners, shapes_to_try(corners.shape(), 1)[which]);

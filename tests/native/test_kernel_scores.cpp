@@ -33,9 +33,9 @@ std::vector<double> expected_columns(const std::vector<float>& scores, std::size
   std::vector<double> columns;
   for (std::size_t i = 0; i < n; ++i) {
     const double own = scores[i * n_classes + static_cast<std::size_t>(targets[i])];
-    columns.insert(columns.end(), {static_cast<double>(top1[i]), top1_confidence[i], confidence[i],
-                                   lead[i], log_odds[i], static_cast<double>(wins_tie[i]), own,
-                                   1.0});
+    columns.insert(columns.end(),
+                   {static_cast<double>(top1[i]), top1_confidence[i], confidence[i], lead[i],
+                    log_odds[i], static_cast<double>(wins_tie[i]), own, 1.0});
   }
   return columns;
 }

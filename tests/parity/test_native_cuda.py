@@ -128,7 +128,7 @@ def test_compose_of_regions_of_several_subjects(
     chosen = random_masks(rng, 11, (1, 70))
     expected = np.stack(
         [
-            np.where(chosen[m, 0][labels[rows[m] if maps == 3 else 0]], image[s], baseline[s])
+            np.where(chosen[m, 0][labels[s if maps == 3 else 0]], image[s], baseline[s])
             for m, s in enumerate(rows)
         ]
     )
@@ -237,9 +237,7 @@ def test_leave_one_out(ops: ModuleType, torch: Any, shape: tuple[int, int]) -> N
 @pytest.mark.parametrize("kind", ["logits", "probabilities", "multilabel"])
 @pytest.mark.parametrize("n_classes", [2, 33, 1000])
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
-def test_decide(
-    ops: ModuleType, torch: Any, kind: OutputKind, n_classes: int, dtype: str
-) -> None:
+def test_decide(ops: ModuleType, torch: Any, kind: OutputKind, n_classes: int, dtype: str) -> None:
     rng = np.random.default_rng(n_classes)
     z = np.round(rng.normal(scale=4, size=(300, n_classes)))
     if kind == "probabilities":

@@ -177,7 +177,8 @@ DeviceArray DeviceArray::take(const py::object& source, const char* name,
   DeviceArray array = has_dlpack ? from_dlpack(source, name, stream)
                                  : from_cuda_array_interface(source, name, stream);
   if (std::find(accepted.begin(), accepted.end(), array.type_) == accepted.end()) {
-    throw py::type_error(std::string("expected ") + name + " as " + one_of(accepted) + ", got " + array.type_.name());
+    throw py::type_error(std::string("expected ") + name + " as " + one_of(accepted) + ", got " +
+                         array.type_.name());
   }
   if (std::find(n_dims.begin(), n_dims.end(), array.shape_.size()) == n_dims.end()) {
     throw py::value_error(std::string("expected ") + name + " with " + one_of(n_dims) +

@@ -33,11 +33,11 @@ void compose(const ComposeInput& input, Element element, Layout layout, void* ou
   const ComposeSizes& sizes = input.sizes;
   if (sizes.channels == 0 || sizes.pixels == 0 || sizes.masks == 0) return;
   SUFFICE_EXPECT(sizes.subjects > 0, "compose: no subject");
-  SUFFICE_EXPECT(input.labels == nullptr ||
-                     (sizes.regions > 0 &&
-                      (sizes.label_maps == 1 || sizes.label_maps == sizes.subjects)),
-                 "compose: labels need regions, and one map or one for each of " +
-                     std::to_string(sizes.subjects) + " subjects");
+  SUFFICE_EXPECT(
+      input.labels == nullptr ||
+          (sizes.regions > 0 && (sizes.label_maps == 1 || sizes.label_maps == sizes.subjects)),
+      "compose: labels need regions, and one map or one for each of " +
+          std::to_string(sizes.subjects) + " subjects");
   switch (element) {
     case Element::kFloat32:
       return launch<Float32>(input, layout, out, stream);

@@ -226,12 +226,12 @@ ComposeKernel<Type, kLayout> make_compose_kernel(const ComposeInput& input,
                                                  typename Type::Bits* out) {
   using Kernel = ComposeKernel<Type, kLayout>;
   const ComposeSizes& sizes = input.sizes;
-  const auto element = static_cast<std::int64_t>(
-      reinterpret_cast<std::uintptr_t>(out) % kChunkBytes / sizeof(typename Type::Bits));
+  const auto element = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(out) %
+                                                 kChunkBytes / sizeof(typename Type::Bits));
   const RowSlots slots{sizes.channels * sizes.pixels, Kernel::kVector, element};
   const std::int64_t n_bits = input.labels == nullptr ? sizes.pixels : sizes.regions;
-  return {image, baseline, sizes, input.rows, input.labels, input.bits, to_words(n_bits),
-          out,   slots,    slots.period()};
+  return {image,      baseline,         sizes, input.rows, input.labels,
+          input.bits, to_words(n_bits), out,   slots,      slots.period()};
 }
 
 }  // namespace suffice::cuda

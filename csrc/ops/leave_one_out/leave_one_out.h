@@ -17,8 +17,8 @@ void leave_one_out(Span<const Word> mask, Span<const std::int32_t> pixels, Span<
 
 namespace cuda {
 
-// Device pointers, asynchronous on `stream`, same bits as the CPU. A pixel out of range, which can't
-// be found there without waiting, leaves nothing out. Throws CudaError when the launch fails.
+// Device pointers, asynchronous on `stream`, same bits as the CPU. A pixel out of range, which
+// can't be found there without waiting, leaves nothing out. Throws CudaError when the launch fails.
 void leave_one_out(const Word* mask, std::int64_t n_words, const std::int32_t* pixels,
                    std::int64_t n_masks, Word* masks, Stream stream);
 

@@ -13,12 +13,8 @@ namespace {
 template <class Type>
 void launch(const void* scores, std::int64_t n_rows, std::int64_t n_classes,
             const std::int32_t* targets, OutputKind kind, double* columns, Stream stream) {
-  const DecideKernel<Type> kernel{static_cast<const typename Type::Bits*>(scores),
-                                  n_rows,
-                                  n_classes,
-                                  targets,
-                                  kind,
-                                  columns};
+  const DecideKernel<Type> kernel{
+      static_cast<const typename Type::Bits*>(scores), n_rows, n_classes, targets, kind, columns};
   launch_warps(kernel, kernel.shape(), stream);
 }
 

@@ -52,8 +52,7 @@ struct DecideKernel {
       double sum = 0;
       if (kind == OutputKind::kLogits) {
         const double other = whole.order.other;
-        const auto sums =
-            warp.lanes([&](std::int64_t lane) { return sum_of(z, c, other, lane); });
+        const auto sums = warp.lanes([&](std::int64_t lane) { return sum_of(z, c, other, lane); });
         sum = warp.reduce(sums, [](double a, double b) { return a + b; });
       }
       warp.once([&] { write(value(z, c), c, whole.order, sum, to); });

@@ -26,7 +26,7 @@ struct Decision {
 struct RowOrder {
   double top = -kInfinity;    // the maximum
   double other = -kInfinity;  // the maximum without the target
-  std::int64_t index = 0;                                   // the lowest of the maximum
+  std::int64_t index = 0;     // the lowest of the maximum
 };
 
 SUFFICE_DEVICE inline bool is_usable(double z, OutputKind kind) {
@@ -75,8 +75,7 @@ SUFFICE_DEVICE inline Decision from_log_probabilities(double own, std::int64_t c
   Decision d = compare(own, c, order);
   d.top1_confidence = std::exp(order.top);
   d.confidence = std::exp(own);
-  d.log_odds =
-      own >= 0 ? kInfinity : own - log_complement(own);
+  d.log_odds = own >= 0 ? kInfinity : own - log_complement(own);
   return d;
 }
 
