@@ -1,3 +1,5 @@
+#include <pybind11/stl.h>
+
 #include <optional>
 
 #include "bindings/cuda/arguments.h"
@@ -56,15 +58,12 @@ void device_compose(const py::object& image, const py::object& baseline, const p
   const auto m = DeviceArray::take(masks, "masks", kWords, {2}, false, stream);
   const auto to = DeviceArray::take(out, "out", kReals, {4}, true, stream);
   expect_one_device({&x, &b, &m, &to});
-  expect_apart(to, {&x, &b, &m}, "compose");
   std::optional<DeviceArray> map;
   if (labels) map = DeviceArray::take(*labels, "labels", kInt32, {2, 3}, false, stream);
   std::optional<DeviceArray> of_rows;
   if (rows) of_rows = DeviceArray::take(*rows, "rows", kInt32, {1}, false, stream);
   for (const std::optional<DeviceArray>* array : {&map, &of_rows}) {
-    if (!*array) continue;
-    expect_one_device({&x, &**array});
-    expect_apart(to, {&**array}, "compose");
+    if (*array) expect_one_device({&x, &**array});
   }
   const Sides& sides = x.shape();
   SUFFICE_EXPECT(b.shape() == sides, "compose: image and baseline shapes disagree");
@@ -86,6 +85,9 @@ void device_compose(const py::object& image, const py::object& baseline, const p
                  layout == cuda::Layout::kNchw
                      ? "compose: out is not [masks, channels, height, width]"
                      : "compose: out is not [masks, height, width, channels]");
+  expect_apart(to, {&x, &b, &m}, "compose");
+  if (map) expect_apart(to, {&*map}, "compose");
+  if (of_rows) expect_apart(to, {&*of_rows}, "compose");
   input.image = x.data<float>();
   input.baseline = b.data<float>();
   input.rows = of_rows ? of_rows->data<std::int32_t>() : nullptr;

@@ -18,12 +18,12 @@ void device_masks_from_boxes(const py::object& boxes, const py::object& offsets,
   const auto o = DeviceArray::take(offsets, "offsets", kInt64, {1}, false, stream);
   const auto to = DeviceArray::take(out, "out", kWords, {2}, true, stream);
   expect_one_device({&b, &o, &to});
-  expect_apart(to, {&b, &o}, "masks_from_boxes");
   SUFFICE_EXPECT(height > 0 && width > 0, "masks_from_boxes: the image has no pixels");
   SUFFICE_EXPECT(b.shape()[1] == 4, "masks_from_boxes: boxes are not [N, 4]");
   SUFFICE_EXPECT(to.shape()[0] + 1 == o.shape()[0] && to.shape()[1] == n_words(height * width),
                  "masks_from_boxes: out is not [masks, words]");
   const Shape shape{static_cast<std::size_t>(height), static_cast<std::size_t>(width)};
+  expect_apart(to, {&b, &o}, "masks_from_boxes");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(b.device());
   cuda::masks_from_boxes(b.data<std::int32_t>(), b.shape()[0], o.data<std::int64_t>(),
@@ -38,12 +38,12 @@ void device_masks_from_labels(const py::object& labels, const py::object& choice
   const auto c = DeviceArray::take(choices, "choices", kWords, {2}, false, stream);
   const auto to = DeviceArray::take(out, "out", kWords, {2}, true, stream);
   expect_one_device({&l, &c, &to});
-  expect_apart(to, {&l, &c}, "masks_from_labels");
   const std::int64_t n_pixels = l.shape()[0] * l.shape()[1];
   SUFFICE_EXPECT(n_regions > 0 && c.shape()[1] == n_words(n_regions),
                  "masks_from_labels: choices have another number of words");
   SUFFICE_EXPECT(to.shape()[0] == c.shape()[0] && to.shape()[1] == n_words(n_pixels),
                  "masks_from_labels: out is not [masks, words]");
+  expect_apart(to, {&l, &c}, "masks_from_labels");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(l.device());
   cuda::masks_from_labels(l.data<std::int32_t>(), n_pixels, c.data<Word>(), c.shape()[0], n_regions,
@@ -57,10 +57,10 @@ void device_prefix_masks(const py::object& order, const py::object& lengths, std
   const auto l = DeviceArray::take(lengths, "lengths", kInt64, {1}, false, stream);
   const auto to = DeviceArray::take(out, "out", kWords, {2}, true, stream);
   expect_one_device({&o, &l, &to});
-  expect_apart(to, {&o, &l}, "prefix_masks");
   SUFFICE_EXPECT(n_pixels > 0, "prefix_masks: the image has no pixels");
   SUFFICE_EXPECT(to.shape()[0] == l.shape()[0] && to.shape()[1] == n_words(n_pixels),
                  "prefix_masks: out is not [masks, words]");
+  expect_apart(to, {&o, &l}, "prefix_masks");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(o.device());
   cuda::prefix_masks(o.data<std::int32_t>(), o.shape()[0], l.data<std::int64_t>(), l.shape()[0],
@@ -74,9 +74,9 @@ void device_leave_one_out(const py::object& mask, const py::object& pixels, cons
   const auto p = DeviceArray::take(pixels, "pixels", kInt32, {1}, false, stream);
   const auto to = DeviceArray::take(out, "out", kWords, {2}, true, stream);
   expect_one_device({&m, &p, &to});
-  expect_apart(to, {&m, &p}, "leave_one_out");
   SUFFICE_EXPECT(to.shape()[0] == p.shape()[0] && to.shape()[1] == m.shape()[0],
                  "leave_one_out: out is not [masks, words]");
+  expect_apart(to, {&m, &p}, "leave_one_out");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(m.device());
   cuda::leave_one_out(m.data<Word>(), m.shape()[0], p.data<std::int32_t>(), p.shape()[0],

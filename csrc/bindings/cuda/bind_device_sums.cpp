@@ -17,11 +17,11 @@ void device_accumulate(const py::object& boxes, const py::object& values, const 
   const auto v = DeviceArray::take(values, "values", kInt64, {1}, false, stream);
   const auto to = DeviceArray::take(out, "out", kInt64, {2}, true, stream);
   expect_one_device({&b, &v, &to});
-  expect_apart(to, {&b, &v}, "accumulate");
   SUFFICE_EXPECT(b.shape()[1] == 4 && v.shape()[0] == b.shape()[0],
                  "accumulate: boxes are not [N, 4] with one value each");
   const Shape shape{static_cast<std::size_t>(to.shape()[0]),
                     static_cast<std::size_t>(to.shape()[1])};
+  expect_apart(to, {&b, &v}, "accumulate");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(b.device());
   cuda::accumulate(b.data<std::int32_t>(), v.data<std::int64_t>(), b.shape()[0], shape,
@@ -37,10 +37,10 @@ void device_decide(const py::object& scores, const py::object& targets,
   const auto t = DeviceArray::take(targets, "targets", kInt32, {1}, false, stream);
   const auto to = DeviceArray::take(out, "out", kFloat64, {2}, true, stream);
   expect_one_device({&z, &t, &to});
-  expect_apart(to, {&z, &t}, "decide");
   SUFFICE_EXPECT(t.shape()[0] == z.shape()[0], "decide: scores and targets sizes disagree");
   SUFFICE_EXPECT(to.shape()[0] == z.shape()[0] && to.shape()[1] == cuda::kDecisionColumns,
                  "decide: out is not [rows, 8]");
+  expect_apart(to, {&z, &t}, "decide");
   py::gil_scoped_release release;
   const cuda::DeviceGuard guard(z.device());
   cuda::decide(z.data<void>(), to_element(z.type()), z.shape()[0], z.shape()[1],
