@@ -1,6 +1,6 @@
 """Time of each native operation at the sizes of an ImageNet classifier.
 
-    python benchmarks/kernels.py [--group kernels | kernels_masks] [--repeats 30] [--threads 1 2]
+    python benchmarks/kernels.py [--group kernels | kernels_masks | kernels_device] [--repeats 30] [--threads 1 2]
 
 Every operation is warmed up, then timed ``--repeats`` times with its inputs allocated before. The
 operations take turns, so that a busy machine slows all alike. The bandwidth of
@@ -11,6 +11,7 @@ The group ``kernels_masks`` is the measures of masks, with a result of its own.
 Hausdorff distances are those of the 105 pairs of 15 sets, as of one image explained on 15 models:
 unions of three boxes, 3-9 % of the image. SciPy's ``directed_hausdorff`` takes the three pairs of three of them,
 both directions each.
+The group ``kernels_device`` is the CUDA operations (``device.py``); it needs a device.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import scipy
 from scipy import ndimage
 from scipy.spatial.distance import directed_hausdorff
 
+import device
 from common import machine, spread, write
 from suffice import _native
 
@@ -210,10 +212,16 @@ GROUPS = {"kernels": operations, "kernels_masks": mask_operations}
 def main() -> None:
     """Measure, print and write."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--group", choices=GROUPS, default="kernels")
+    parser.add_argument("--group", choices=[*GROUPS, "kernels_device"], default="kernels")
     parser.add_argument("--repeats", type=int, default=30)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, machine()["cores"]])
     args = parser.parse_args()
+    if args.group == "kernels_device":
+        reason = device.why_not()
+        if reason is not None:
+            parser.error(f"the CUDA operations can't be measured here: {reason}")
+        write(args.group, *device.result(args.repeats))
+        return
     load = os.getloadavg()[0]
     rows = summary(measure(GROUPS[args.group](sorted(set(args.threads))), args.repeats))
     sizes = {"masks": MASKS, "channels": CHANNELS, "height": HEIGHT, "width": WIDTH}

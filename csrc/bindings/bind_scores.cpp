@@ -4,6 +4,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/bindings.h"
+#include "bindings/output_kind.h"
 #include "ops/scores/scores.h"
 
 namespace py = pybind11;
@@ -11,14 +12,6 @@ namespace py = pybind11;
 namespace suffice {
 
 namespace {
-
-OutputKind parse_kind(const std::string& kind) {
-  if (kind == "logits") return OutputKind::kLogits;
-  if (kind == "probabilities") return OutputKind::kProbabilities;
-  SUFFICE_EXPECT(kind == "multilabel",
-                 "expected output kind logits, probabilities or multilabel, got " + kind);
-  return OutputKind::kMultilabel;
-}
 
 using Columns = std::tuple<std::int64_t, Array<std::int32_t>, Array<double>, Array<double>,
                            Array<double>, Array<double>, Array<std::uint8_t>>;

@@ -12,7 +12,10 @@
 
 namespace suffice {
 
-// Kind and bits of an element; kind is 'f', 'i' or 'u' as in NumPy's type strings.
+// Kind of bfloat16, for which NumPy's type strings have none.
+constexpr char kBfloatKind = 'B';
+
+// Kind and bits of an element; kind is 'f', 'i' or 'u' as in NumPy's type strings, or kBfloatKind.
 struct ElementType {
   char kind = '?';
   int bits = 0;
@@ -27,18 +30,20 @@ struct ElementType {
 class DeviceArray {
  public:
   // Orders the producer's work before what `stream` does next. Throws TypeError when `source` is
-  // no CUDA array or has none of the `accepted` element types, ValueError when it has another
-  // number of dimensions, isn't C-contiguous or is read-only although `writeable` is asked.
+  // no CUDA array or has none of the `accepted` element types, ValueError when it has none of
+  // the numbers of dimensions, isn't C-contiguous or is read-only although `writeable` is asked.
   // `name` is the argument's, for messages.
   static DeviceArray take(const pybind11::object& source, const char* name,
-                          const std::vector<ElementType>& accepted, std::size_t n_dims,
-                          bool writeable, cuda::Stream stream);
+                          const std::vector<ElementType>& accepted,
+                          const std::vector<std::size_t>& n_dims, bool writeable,
+                          cuda::Stream stream);
 
   template <class T>
   T* data() const {
     return static_cast<T*>(data_);
   }
   const std::vector<std::int64_t>& shape() const { return shape_; }
+  const ElementType& type() const { return type_; }
   int device() const { return device_; }
   bool overlaps(const DeviceArray& other) const;
 

@@ -23,6 +23,8 @@ from suffice.types import Batch, Decisions, FloatImage, OutputKind, PackedMasks,
 WORD_BITS = 64
 BACKWARD_WIDTH = 4096
 """Most masks of a round of backward selection: 25 MB at 224 x 224, whole sweeps up to 64 x 64."""
+DECISION_COLUMNS = 8
+"""Columns of a decision that was made on a CUDA device."""
 _CUDA_BUILD = "pip install . -C cmake.define.SUFFICE_CUDA=ON"
 LabelMap = npt.NDArray[np.int32]
 """``[H, W]`` int32, the region of every pixel, each in 0..R-1."""
@@ -498,6 +500,50 @@ def decide(scores: Scores, targets: npt.NDArray[np.int32], output_kind: OutputKi
     score = scores[np.arange(len(scores)), targets].astype(np.float64)
     return Decisions(
         top1, top1_confidence, confidence, lead, log_odds, wins_tie.view(np.bool_), score
+    )
+
+
+def decisions(columns: npt.NDArray[np.float64]) -> Decisions:
+    """Read what the CUDA ``decide`` wrote, once it is on the host.
+
+    Parameters
+    ----------
+    columns : float64 [N, 8]
+        One row a decision, columns as in ``csrc/ops/scores/scores.h``.
+
+    Returns
+    -------
+    Decisions
+        As of `decide`; confidences and log-odds may differ in their last bits.
+
+    Raises
+    ------
+    ScoresError
+        If no decision can be made from a row: its scores hold NaN or an infinity, or its target is
+        no class. The attribute ``row`` says which.
+    """
+    columns = _array("columns", columns, np.float64, 2)
+    if columns.shape[1] != DECISION_COLUMNS:
+        raise ValueError(
+            f"expected columns of {DECISION_COLUMNS} numbers a row, got {_describe(columns)}"
+        )
+    top1, top1_confidence, confidence, lead, log_odds, wins_tie, score, usable = columns.T
+    unusable = np.flatnonzero(usable != 1)
+    if unusable.size:
+        row = int(unusable[0])
+        raise ScoresError(
+            f"expected finite scores and targets that are classes, got something else in row {row} of "
+            f"{len(columns)}; the model can't be explained where it gives no number",
+            row=row,
+        )
+    return Decisions(
+        top1.astype(np.int32),
+        top1_confidence.copy(),
+        confidence.copy(),
+        lead.copy(),
+        log_odds.copy(),
+        wins_tie.astype(np.bool_),
+        score.copy(),
     )
 
 

@@ -2,13 +2,19 @@
 // check of errors needs a device and says so when there is none.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+
 #include "core/cuda/check.cuh"
 #include "core/cuda/device.h"
 #include "core/cuda/device_buffer.cuh"
 #include "helpers.h"
 #include "ops/compose/compose.h"
+#include "ops/leave_one_out/leave_one_out.h"
+#include "ops/ranking/ranking.h"
 #include "ops/regions/regions.h"
 #include "ops/responsibility/responsibility.h"
+#include "ops/scores/scores.h"
 
 namespace suffice {
 namespace {
@@ -69,8 +75,12 @@ TEST_F(Cuda, ComposeGivesTheCpusBits) {
     const auto b = to_device(baseline);
     const auto m = to_device(masks);
     const auto to = to_device(std::vector<float>(expected.size(), 99.0F));
-    cuda::compose(x.data(), b.data(), 3, static_cast<std::int64_t>(shape.pixels()), m.data(), 70,
-                  to.data(), stream_);
+    cuda::ComposeInput input;
+    input.sizes = {1, 3, static_cast<std::int64_t>(shape.pixels()), 70, 1, 0};
+    input.image = x.data();
+    input.baseline = b.data();
+    input.bits = m.data();
+    cuda::compose(input, Element::kFloat32, cuda::Layout::kNchw, to.data(), stream_);
     EXPECT_EQ(to_host(to), expected);
   }
 }
@@ -121,8 +131,47 @@ TEST_F(Cuda, RegionsAndResponsibilityGiveTheCpusBits) {
   }
 }
 
+TEST_F(Cuda, PrefixesAndSweepsGiveTheCpusBits) {
+  for (const Shape shape : kShapes) {
+    const std::size_t n_words = words_for(shape.pixels());
+    std::vector<float> values(shape.pixels());
+    for (float& value : values) value = static_cast<float>(random_() % 1000);
+    std::vector<std::int32_t> order(shape.pixels());
+    rank(in(values), Ties::kLast, out(order));
+    const auto n = static_cast<std::int64_t>(shape.pixels());
+    const std::vector<std::int64_t> lengths = {n, 0, n / 2, n / 3, 1};
+    std::vector<Word> masks(lengths.size() * n_words);
+    prefix_masks(in(order), in(lengths), shape.pixels(), out(masks));
+    const auto device_order = to_device(order);
+    const auto device_lengths = to_device(lengths);
+    const auto device_masks = to_device(std::vector<Word>(masks.size(), ~Word{0}));
+    cuda::prefix_masks(device_order.data(), n, device_lengths.data(), 5, n, device_masks.data(),
+                       stream_);
+    EXPECT_EQ(to_host(device_masks), masks);
+
+    const std::vector<Word> mask = testing::random_masks(random_, 1, shape.pixels());
+    const auto n_sweep = std::min<std::size_t>(order.size(), 300);
+    const std::vector<std::int32_t> pixels(order.begin(),
+                                           order.begin() + static_cast<std::ptrdiff_t>(n_sweep));
+    masks.assign(n_sweep * n_words, 0);
+    leave_one_out(in(mask), in(pixels), out(masks));
+    const auto device_mask = to_device(mask);
+    const auto device_pixels = to_device(pixels);
+    const auto device_sweep = to_device(std::vector<Word>(masks.size(), ~Word{0}));
+    cuda::leave_one_out(device_mask.data(), static_cast<std::int64_t>(n_words),
+                        device_pixels.data(), static_cast<std::int64_t>(n_sweep),
+                        device_sweep.data(), stream_);
+    EXPECT_EQ(to_host(device_sweep), masks);
+  }
+}
+
 TEST_F(Cuda, EmptyInputLaunchesNothing) {
-  cuda::compose(nullptr, nullptr, 3, 64, nullptr, 0, nullptr, stream_);
+  cuda::ComposeInput nothing;
+  nothing.sizes = {1, 3, 64, 0, 1, 0};
+  cuda::compose(nothing, Element::kFloat16, cuda::Layout::kNhwc, nullptr, stream_);
+  cuda::prefix_masks(nullptr, 0, nullptr, 0, 64, nullptr, stream_);
+  cuda::leave_one_out(nullptr, 1, nullptr, 0, nullptr, stream_);
+  cuda::decide(nullptr, Element::kFloat32, 0, 2, nullptr, OutputKind::kLogits, nullptr, stream_);
   cuda::masks_from_boxes(nullptr, 0, nullptr, 0, {8, 8}, nullptr, stream_);
   cuda::masks_from_labels(nullptr, 64, nullptr, 0, 1, nullptr, stream_);
   cuda::accumulate(nullptr, nullptr, 0, {0, 0}, nullptr, stream_);

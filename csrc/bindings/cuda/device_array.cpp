@@ -58,6 +58,8 @@ ElementType type_of(dlpack::DataType type) {
       return {'u', type.bits};
     case dlpack::kFloat:
       return {'f', type.bits};
+    case dlpack::kBfloat:
+      return {kBfloatKind, type.bits};
     default:
       return {};
   }
@@ -67,6 +69,18 @@ ElementType type_of(dlpack::DataType type) {
 ElementType type_of(const std::string& typestr) {
   if (typestr.size() != 3 || (typestr[0] != '<' && typestr[0] != '|')) return {};
   return {typestr[1], (typestr[2] - '0') * 8};
+}
+
+std::string text(const ElementType& type) { return type.name(); }
+
+std::string text(std::size_t n) { return std::to_string(n); }
+
+// "a", "a or b", "a or b or c".
+template <class T>
+std::string one_of(const std::vector<T>& values) {
+  std::string joined;
+  for (const T& value : values) joined += (joined.empty() ? "" : " or ") + text(value);
+  return joined;
 }
 
 void free_used_tensor(PyObject* capsule) {
@@ -81,6 +95,7 @@ std::string ElementType::name() const {
   if (kind == 'f') return "float" + std::to_string(bits);
   if (kind == 'i') return "int" + std::to_string(bits);
   if (kind == 'u') return "uint" + std::to_string(bits);
+  if (kind == kBfloatKind) return "bfloat" + std::to_string(bits);
   return "another type";
 }
 
@@ -150,8 +165,9 @@ DeviceArray DeviceArray::from_cuda_array_interface(const py::object& source, con
 }
 
 DeviceArray DeviceArray::take(const py::object& source, const char* name,
-                              const std::vector<ElementType>& accepted, std::size_t n_dims,
-                              bool writeable, cuda::Stream stream) {
+                              const std::vector<ElementType>& accepted,
+                              const std::vector<std::size_t>& n_dims, bool writeable,
+                              cuda::Stream stream) {
   const bool has_dlpack = py::hasattr(source, "__dlpack__");
   if (!has_dlpack && !py::hasattr(source, "__cuda_array_interface__")) {
     throw py::type_error(std::string("expected ") + name +
@@ -161,11 +177,11 @@ DeviceArray DeviceArray::take(const py::object& source, const char* name,
   DeviceArray array = has_dlpack ? from_dlpack(source, name, stream)
                                  : from_cuda_array_interface(source, name, stream);
   if (std::find(accepted.begin(), accepted.end(), array.type_) == accepted.end()) {
-    throw py::type_error(std::string("expected ") + name + " as " + accepted.front().name() +
-                         ", got " + array.type_.name());
+    throw py::type_error(std::string("expected ") + name + " as " + one_of(accepted) + ", got " +
+                         array.type_.name());
   }
-  if (array.shape_.size() != n_dims) {
-    throw py::value_error(std::string("expected ") + name + " with " + std::to_string(n_dims) +
+  if (std::find(n_dims.begin(), n_dims.end(), array.shape_.size()) == n_dims.end()) {
+    throw py::value_error(std::string("expected ") + name + " with " + one_of(n_dims) +
                           " dimensions, got shape " + shape_text(array.shape_));
   }
   if (!is_c_contiguous(array.shape_, array.strides_)) {

@@ -11,7 +11,7 @@ constexpr std::int32_t kCudaManaged = 13;
 constexpr const char* kName = "dltensor";
 constexpr const char* kUsedName = "used_dltensor";
 
-enum TypeCode : std::uint8_t { kInt = 0, kUint = 1, kFloat = 2 };
+enum TypeCode : std::uint8_t { kInt = 0, kUint = 1, kFloat = 2, kBfloat = 4 };
 
 struct Device {
   std::int32_t type;

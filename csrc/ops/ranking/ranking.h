@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/cuda_stream.h"
 #include "core/packed_mask.h"
 #include "core/span.h"
 
@@ -24,4 +25,14 @@ void rank(Span<const float> values, Ties ties, Span<std::int32_t> order);
 void prefix_masks(Span<const std::int32_t> order, Span<const std::int64_t> lengths,
                   std::size_t n_pixels, Span<Word> masks);
 
+namespace cuda {
+
+// Device pointers, asynchronous on `stream`, same bits as the CPU; 4 bytes a pixel are allocated in
+// the stream's order. Values can't be checked there without waiting, so they are made harmless:
+// places of the order that name no pixel are passed over, lengths are brought into 0..L. Throws
+// CudaError when a launch fails, invalid_argument on an order longer than int32 counts.
+void prefix_masks(const std::int32_t* order, std::int64_t order_length, const std::int64_t* lengths,
+                  std::int64_t n_masks, std::int64_t n_pixels, Word* masks, Stream stream);
+
+}  // namespace cuda
 }  // namespace suffice

@@ -20,6 +20,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/cuda_stream.h"
+#include "core/element.h"
 #include "core/span.h"
 
 namespace suffice {
@@ -41,4 +43,30 @@ struct DecisionSpans {
 std::int64_t decide(Span<const float> scores, std::size_t n_classes,
                     Span<const std::int32_t> targets, OutputKind kind, const DecisionSpans& out);
 
+namespace cuda {
+
+// Columns of a decision on the device: everything in float64, so that one copy brings it all.
+enum DecisionColumn {
+  kTop1,
+  kTop1Confidence,
+  kConfidence,
+  kLead,
+  kLogOdds,
+  kWinsTie,  // 0 or 1
+  kScore,    // z_c
+  kUsable,   // 0 where no decision can be made (see `decide` above, or the target is no class): the
+             // other columns of the row are then NaN
+  kDecisionColumns
+};
+
+// scores [N, K] of `element` (read as float32), targets [N] -> columns [N, kDecisionColumns], every
+// element is written. Device pointers, asynchronous on `stream`. One warp a row, in an order that
+// depends on K only: no batch, neighbour or launch changes a bit. top1, wins_tie, lead and score
+// have the CPU's bits. Confidences and log-odds may differ from the CPU's in their last bits (some
+// 1e-15 of their size): the sum over classes is taken in another order, and the device has its own
+// exp and log. Throws CudaError when the launch fails, invalid_argument on K < 2 (see above).
+void decide(const void* scores, Element element, std::int64_t n_rows, std::int64_t n_classes,
+            const std::int32_t* targets, OutputKind kind, double* columns, Stream stream);
+
+}  // namespace cuda
 }  // namespace suffice

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/leave_one_out/leave_one_out.h"
+
 namespace suffice {
 
 namespace {
@@ -41,11 +43,7 @@ std::size_t BackwardSearch::prepare_round() const {
 void BackwardSearch::write_round(Span<Word> masks) const {
   const std::size_t n = prepare_round();
   SUFFICE_EXPECT(masks.size() == n * n_words(), "write_round: masks has the wrong size");
-  Word* mask = masks.begin();
-  for (std::size_t m = 0; m < n; ++m, mask += n_words()) {
-    std::copy(current_.begin(), current_.end(), mask);
-    clear_bit(mask, to_index(kept_[asked_ + m]));
-  }
+  leave_one_out({current_.data(), current_.size()}, {kept_.data() + asked_, n}, masks);
 }
 
 void BackwardSearch::tell(Span<const double> values, Span<const std::uint8_t> passing) {
