@@ -12,7 +12,7 @@ Parts, each written when it is done:
 - ``sis``: exact backward selection on ResNet20 at 32 x 32.
 - ``agreement``: explanations of the models in ``--models`` on the GPU and on the CPU; sets that
   differ are counted, and whether decisions behind them were marginal.
-- ``kernels``: ``benchmarks/kernels.py --group gpu``.
+- ``kernels``: ``benchmarks/kernels.py --group kernels_device``.
 - ``sanitizer``: compute-sanitizer's memcheck and racecheck over the ``gpu`` tests of the core.
 
 ``--small`` shrinks everything to prove that the script runs; with ``--device cpu`` also without a
@@ -250,7 +250,7 @@ def prepare(folder: Path) -> None:
 
 def kernels(_: argparse.Namespace) -> dict[str, Any]:
     """Bandwidth of the kernels, a result of its own."""
-    command = [sys.executable, str(ROOT / "benchmarks" / "kernels.py"), "--group", "gpu"]
+    command = [sys.executable, str(ROOT / "benchmarks" / "kernels.py"), "--group", "kernels_device"]
     return {"exit": subprocess.run(command, check=False).returncode}
 
 
