@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from suffice.models.scores import to_scores
 torch = pytest.importorskip("torch")
 
 from suffice.models.torch_compose import Composer
-from suffice.models.torch_decisions import COLUMNS, decisions, figures
+from suffice.models.torch_decisions import device_scores, figures
 
 SHAPE = (3, 9, 13)
 
@@ -94,9 +96,11 @@ def test_decisions_are_those_of_the_core(output: str, columns: int) -> None:
     targets = rng.integers(0, scores.shape[1], 200).astype(np.int32)
     targets[:20] = rng.integers(0, min(2, scores.shape[1]), 20)
     expected = _native.decide(scores, targets, output)
-    found = figures(torch.from_numpy(raw), torch.from_numpy(targets.astype(np.int64)), output)
-    made = decisions(found.numpy(), "m")
-    for name in COLUMNS:
+    z = device_scores(torch.from_numpy(raw), output)
+    np.testing.assert_array_equal(z.numpy(), scores)
+    found = figures(z, torch.from_numpy(targets.astype(np.int64)), output)
+    made = _native.decisions(found.numpy())
+    for name in (field.name for field in fields(made)):
         ours, theirs = getattr(made, name), getattr(expected, name)
         assert ours.dtype == theirs.dtype
         if name in ("top1", "wins_tie"):
@@ -112,9 +116,10 @@ def test_decisions_are_those_of_the_core(output: str, columns: int) -> None:
 def test_a_row_that_can_not_be_decided_on_is_named(output: str, bad: float) -> None:
     raw = np.full((4, 3), 1 / 3, np.float32)
     raw[2, 1] = bad
-    found = figures(torch.from_numpy(raw), torch.zeros(4, dtype=torch.int64), output)
+    z = device_scores(torch.from_numpy(raw), output)
+    found = figures(z, torch.zeros(4, dtype=torch.int64), output)
     with pytest.raises(ScoresError, match="row 2") as caught:
-        decisions(found.numpy(), "m")
+        _native.decisions(found.numpy())
     assert caught.value.row == 2
 
 

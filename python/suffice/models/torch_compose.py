@@ -34,7 +34,8 @@ class Composer:
         torch = import_torch()
         self.device, self.shape = device, shape
         self.format = torch.channels_last if channels_last else torch.contiguous_format
-        self.kernels = None if channels_last else _kernels(device)
+        self.layout = "NHWC" if channels_last else "NCHW"
+        self.kernels = kernels(device)
         self._there: OrderedDict[int, tuple[weakref.ref[FloatImage], Any]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -68,9 +69,11 @@ class Composer:
         if self.kernels is not None:
             packed = self._sent(masks.view(np.int64))
             stream = torch.cuda.current_stream(out.device)
-            self.kernels.compose(image, baseline, packed, out, stream=stream.cuda_stream)
-            packed.record_stream(stream)
-            return
+            flat = out if self.layout == "NCHW" else out.permute(0, 2, 3, 1)
+            self.kernels.compose(
+                image, baseline, packed, flat, stream.cuda_stream, layout=self.layout
+            )
+            return  # packed may go: torch gives its memory out again on this stream only
         height, width = self.shape[1:]
         data = self._sent(masks.astype("<u8", copy=False).view(np.uint8))
         bits = torch.arange(8, dtype=torch.uint8, device=self.device)
@@ -100,7 +103,7 @@ class Composer:
             return tensor
 
 
-def _kernels(device: str) -> Any:
+def kernels(device: str) -> Any:
     """Our own CUDA operations, or None where torch's do: elsewhere, and in builds without CUDA."""
     from suffice import _native
 

@@ -8,24 +8,43 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from suffice.errors import ScoresError
 from suffice.models.torch_values import scores_of
-from suffice.types import Decisions, OutputKind
+from suffice.types import OutputKind
 
-COLUMNS = ("top1", "top1_confidence", "confidence", "lead", "log_odds", "wins_tie", "score")
-"""Of what `figures` gives; one more says whether the row can be decided on."""
 _SLACK = 1e-3  # how far rounding may take a probability past 1, as suffice.models.scores has it
 
 
-def figures(raw: Any, targets: Any, output: OutputKind) -> Any:
-    """Decide about rows of scores.
+def device_scores(raw: Any, output: OutputKind) -> Any:
+    """Convert a module's output to scores, as `suffice.models.scores.to_scores` does.
 
     Parameters
     ----------
     raw : Tensor of float [N, K]
         As the module gave it.
+    output : {"logits", "probabilities", "multilabel"}
+
+    Returns
+    -------
+    Tensor of float32 [N, K], or [N, 2] where K is 1 and the output is not multilabel
+        NaN in rows that are no probabilities though they should be.
+    """
+    import torch
+
+    raw = raw.float()
+    z = scores_of(raw.double(), output).float()
+    if output == "probabilities":
+        fine = ((raw >= 0.0) & (raw <= 1.0 + _SLACK)).all(dim=1, keepdim=True)
+        z = torch.where(fine, z, torch.nan)
+    return z
+
+
+def figures(scores: Any, targets: Any, output: OutputKind) -> Any:
+    """Decide about rows of scores.
+
+    Parameters
+    ----------
+    scores : Tensor of float32 [N, K]
+        Of `device_scores`.
     targets : Tensor of int64 [N]
         On the same device.
     output : {"logits", "probabilities", "multilabel"}
@@ -33,15 +52,13 @@ def figures(raw: Any, targets: Any, output: OutputKind) -> Any:
     Returns
     -------
     Tensor of float64 [N, 8]
-        `COLUMNS`, and 1 where they mean something. Nothing here waits for the device.
+        What `suffice._native.decisions` reads. Nothing here waits for the device.
     """
     import torch
 
-    raw = raw.float().double()
-    usable = torch.isfinite(raw).all(dim=1)
-    if output == "probabilities":
-        usable &= ((raw >= 0.0) & (raw <= 1.0 + _SLACK)).all(dim=1)
-    z = scores_of(raw, output).float().double()
+    z = scores.double()
+    infinite = torch.isposinf(z) if output == "probabilities" else torch.isinf(z)
+    usable = ~(torch.isnan(z) | infinite).any(dim=1)
     at = targets[:, None]
     own = z.gather(1, at)[:, 0]
     if output == "multilabel":
@@ -77,34 +94,11 @@ def figures(raw: Any, targets: Any, output: OutputKind) -> Any:
     return torch.stack([c.double() for c in (*columns, usable)], dim=1)
 
 
-def decisions(found: Any, name: str) -> Decisions:
-    """Read `figures` that have come back.
+def figures_by(kernels: Any, scores: Any, targets: Any, output: OutputKind) -> Any:
+    """As `figures`, by the CUDA operation ``decide``, on torch's current stream."""
+    import torch
 
-    Parameters
-    ----------
-    found : float64 [N, 8]
-        On the CPU.
-    name : str
-        Of the model, for messages.
-
-    Raises
-    ------
-    ScoresError
-        If a row can't be decided on.
-    """
-    values = np.asarray(found, np.float64)
-    bad = np.flatnonzero(values[:, -1] == 0)
-    if len(bad):
-        raise ScoresError(
-            f"{name} gave scores of row {bad[0]} that no decision can be made from: NaN, infinite, "
-            "or no probabilities",
-            int(bad[0]),
-        )
-    columns = dict(zip(COLUMNS, values.T[:-1].copy(), strict=True))
-    return Decisions(
-        **{
-            **columns,
-            "top1": columns["top1"].astype(np.int32),
-            "wins_tie": columns["wins_tie"].astype(np.bool_),
-        }
-    )
+    out = torch.empty((len(scores), 8), dtype=torch.float64, device=scores.device)
+    stream = torch.cuda.current_stream(scores.device).cuda_stream
+    kernels.decide(scores.contiguous(), targets.int(), output, out, stream)
+    return out

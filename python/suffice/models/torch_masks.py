@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from suffice import _native
 from suffice.errors import SettingsError
 from suffice.models.base import MaskPart
 from suffice.models.torch_compose import Composer
-from suffice.models.torch_decisions import decisions, figures
+from suffice.models.torch_decisions import device_scores, figures, figures_by
 from suffice.models.torch_module import import_torch
 from suffice.models.torch_runner import Runner
 from suffice.types import Decisions, OutputKind
@@ -96,7 +97,7 @@ class MaskRunner:
                 self._composer.compose(parts, x)
                 found = self._forward(x, self._padded(targets, rows), fixed_batch)
             arrived = self._fetch(found[:count])
-        return decisions(arrived(), self.runner.name)
+        return _native.decisions(np.ascontiguousarray(arrived()))
 
     def forget(self) -> None:
         """Give back what is kept on the device, after it ran out of memory."""
@@ -119,7 +120,10 @@ class MaskRunner:
             raw = self.runner.run(x, fixed_batch)
         if kind not in ("cpu", "cuda"):  # others lack float64
             raw, targets = raw.cpu(), targets.cpu()
-        return figures(raw, targets, self.output)
+        scores = device_scores(raw, self.output)
+        if self._composer.kernels is not None:
+            return figures_by(self._composer.kernels, scores, targets, self.output)
+        return figures(scores, targets, self.output)
 
     def _padded(self, targets: Any, rows: int) -> Any:
         torch = import_torch()
