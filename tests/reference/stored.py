@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from suffice.certificate import Certificate
 from suffice.study.blobs import encode_array, encode_mask
 from suffice.study.keys import Job
 from suffice.study.store import Store
@@ -101,23 +102,46 @@ def _result(row: dict[str, Any]) -> dict[str, Any]:
     certified = bool(row["certified"]) and mask is not None
     certificate = None
     if mask is not None:
-        certificate = {
-            "sufficient": certified, "backend": "numpy", "versions": {"numpy": "2"},
-            "irreducible_at": None, "confidence": 0.7,
-        }  # fmt: skip
+        certificate = Certificate(
+            sufficient=certified,
+            confidence=0.7,
+            margin=0.5,
+            irreducible_at=None,
+            checked_evaluations=1,
+            baselines=[],
+            reference={},
+            backend="numpy",
+            versions={"numpy": "2"},
+        ).to_dict()
     record = {
         "status": status,
         "reason": row["reason"],
-        "image": {"name": row["image"], "size": size, "crop_box": row["box"]},
+        "image": {
+            "name": row["image"],
+            "sha256": row["sha256"] or sha(row["image"]),
+            "size": size,
+            "crop_box": row["box"],
+        },
         "model": {"name": row["model"], "sha256": sha(row["model"])},
         "input_shape": [3, *shape],
         "preprocess": row["preprocess"],
         "target": row["target"],
         "target_label": None,
-        "reference": {"confidence": row["confidence"]},
+        "reference": {"confidence": row["confidence"], "baselines": []},
         "method": {"name": row["method"], "version": "1", "settings": {}},
+        "criterion": row["criterion"],
+        "grain": row["grain"],
+        "seed": row["seed"],
+        "pixels": pixels,
+        "area": area,
+        "evaluations": row["evaluations"],
+        **dict.fromkeys(("recheck_evaluations", "gradients", "model_calls", "marginal"), 0),
+        "seconds": {"total": row["seconds"], "model": 0.0},
         "certificate": certificate,
-        "sets": [],
+        "sets": []
+        if mask is None
+        else [{"pixels": pixels, "area": area, "certificate": certificate}],
+        "trace": [],
     }
     sets = row["sets"]
     return {

@@ -69,8 +69,9 @@ def test_p_values_never_underflow(log_p: float, expected: str) -> None:
 
 def test_p_values_in_sentences() -> None:
     assert in_words(math.log(0.0421)) == "p = 0.042"
-    assert in_words(-800.0) == "p < 0.001"
-    assert in_words(math.nan) == "p –"
+    assert in_words(-800.0) == "p = 10^-347"
+    assert in_words(math.log(3.2e-12)) == "p = 3.2e-12"
+    assert in_words(math.nan) == "p unknown"
 
 
 def test_raw_cells_lose_nothing() -> None:

@@ -78,10 +78,8 @@ def power(log_p: float) -> int:
 
 
 def in_words(log_p: float) -> str:
-    """A p-value in a sentence: ``p = 0.042``, or ``p < 0.001`` for any smaller one."""
-    if math.isnan(log_p):
-        return f"p {UNKNOWN}"
-    return f"p = {p_value(log_p)}" if log_p >= LARGEST_PLAIN_P else "p < 0.001"
+    """A p-value in a sentence: ``p = 0.042``, ``p = 3.2e-12``."""
+    return "p unknown" if math.isnan(log_p) else f"p = {p_value(log_p)}"
 
 
 def raw(cell: Cell) -> str:

@@ -52,7 +52,7 @@ REGISTRY: dict[str, Entry] = {}
 MOST_FINDINGS = 12
 _HEADLINES = (
     *("sizes", "blocks", "mixed", "overlap", "detector", "positions", "multiplicity"),
-    *("thresholds", "correctness", "baselines"),
+    *("transfer", "subsets", "robustness", "curves", "thresholds", "correctness", "baselines"),
 )
 
 
@@ -123,7 +123,7 @@ def document(reading: Reading) -> Document:
     notes = [*_left_out(skipped)] if skipped else []
     return Document(
         f"Report of {reading.name}",
-        (*asked(reading), *_weights(reading), *_main(parts, over)),
+        (*asked(reading), *_weights(reading), *_main(reading, parts, over)),
         (*parts, *over, *notes),
         provenance(reading),
     )
@@ -190,21 +190,29 @@ def _weights(reading: Reading) -> list[Block]:
     return found
 
 
-def _main(parts: list[Section], over: list[Section]) -> list[Block]:
-    """The findings of the headline analyses, the first of each."""
-    found: list[Text] = []
-    for part in parts:
+def _main(reading: Reading, parts: list[Section], over: list[Section]) -> list[Block]:
+    """The findings of the headline analyses, the first of each.
+
+    Those of the question with the most rows come first, then those over questions.
+    """
+    most = max(range(len(parts)), key=lambda k: len(reading.questions[k].rows))
+    headed: list[Text] = []
+    for part in (parts[most], *parts[:most], *parts[most + 1 :]):
         prefix = f"{part.title}: " if len(parts) > 1 else ""
-        for section in part.sections:
-            if section.name.rpartition("-")[2] in _HEADLINES:
-                texts = [b for b in section.blocks if isinstance(b, Text) and b.kind == "finding"]
-                found += [Text(prefix + text.text, "finding") for text in texts[:1]]
-    for section in over:
-        if section.name in _HEADLINES:
-            found += [b for b in section.blocks if isinstance(b, Text) and b.kind == "finding"][:1]
-    left = len(found) - MOST_FINDINGS
+        own = (s for s in part.sections if s.name.rpartition("-")[2] in _HEADLINES)
+        headed += [Text(prefix + text, "finding") for section in own for text in _first(section)]
+        if part is parts[most]:
+            general = (section for section in over if section.name in _HEADLINES)
+            headed += [Text(text, "finding") for section in general for text in _first(section)]
+    left = len(headed) - MOST_FINDINGS
     more = [Text(f"{count(left, 'further finding')} in the sections below.")] if left > 0 else []
-    return [*found[:MOST_FINDINGS], *more]
+    return [*headed[:MOST_FINDINGS], *more]
+
+
+def _first(section: Section) -> list[str]:
+    """The first finding of a section, if it has one."""
+    texts = (b.text for b in section.blocks if isinstance(b, Text) and b.kind == "finding")
+    return list(texts)[:1]
 
 
 def _left_out(skipped: list[tuple[str, str, str]]) -> list[Section]:

@@ -24,7 +24,6 @@ N_RESAMPLES = 2000
 FEW_PHOTOS = 20
 FEW_MODELS = 6
 FEW_WRONG = 10
-SMALL_P = 1e-3
 NOTABLE = 0.05
 WITHOUT = (
     ("empty", ("empty",)),
@@ -50,16 +49,6 @@ def percent(value: float, digits: int = 1) -> str:
 def span(low: float, high: float) -> str:
     """An interval of fractions: ``10.1 to 14.0 %``."""
     return f"{100.0 * low:.1f} to {100.0 * high:.1f} %"
-
-
-def p_words(log_p: float) -> str:
-    """``p = 0.012`` or, where it is small, ``p = 10^-12``."""
-    if math.isnan(log_p):
-        return "p unknown"
-    p = math.exp(log_p)
-    if p >= SMALL_P:
-        return f"p = {p:.3f}"
-    return f"p = 10^{log_p / math.log(10.0):.0f}"
 
 
 def count(n: int, noun: str, nouns: str = "") -> str:

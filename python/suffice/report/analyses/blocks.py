@@ -16,7 +16,6 @@ from suffice.report.analyses._common import (
     few,
     finding,
     left_out,
-    p_words,
     table_of,
     test_cells,
     test_columns,
@@ -24,6 +23,7 @@ from suffice.report.analyses._common import (
     without_sets,
 )
 from suffice.report.document import Block, Column
+from suffice.report.format import in_words
 from suffice.report.reading import Question
 from suffice.statistics import (
     HypothesisTest,
@@ -57,7 +57,7 @@ def blocks(question: Question) -> list[Block]:
     made.append(
         finding(
             f"On the same {head[8]} photos, {head[1]} differ in size with chi-squared({head[4]}) = "
-            f"{head[3]:.1f}, {p_words(head[5])}; photos agree on the order with Kendall's W = "
+            f"{head[3]:.1f}, {in_words(head[5])}; photos agree on the order with Kendall's W = "
             f"{head[6]:.2f} (1: fully)."
         )
     )

@@ -17,7 +17,6 @@ from suffice.report.analyses._common import (
     count,
     few,
     finding,
-    p_words,
     percent,
     plots,
     span,
@@ -26,6 +25,7 @@ from suffice.report.analyses._common import (
     without_sets,
 )
 from suffice.report.document import Block, Column, Figure, Section
+from suffice.report.format import in_words
 from suffice.report.reading import Question, Reading
 from suffice.statistics import (
     HypothesisTest,
@@ -124,7 +124,7 @@ def _words(question: Question, rows: list[Any]) -> list[Block]:
         factor = float(np.exp(-head[10]))
         text += (
             f" On the same photos, wrong answers have sets {factor:.2f} times as large "
-            f"({p_words(head[11])}, {count(head[12], 'answer')})."
+            f"({in_words(head[11])}, {count(head[12], 'answer')})."
         )
     return [
         finding(text),

@@ -14,13 +14,13 @@ from suffice.report.analyses._common import (
     few,
     finding,
     left_out,
-    p_words,
     plots,
     table_of,
     variants,
     without_sets,
 )
 from suffice.report.document import Block, Column, Figure
+from suffice.report.format import in_words
 from suffice.report.reading import Question
 from suffice.statistics import Auroc, Sizes, auroc, detectors
 
@@ -156,13 +156,13 @@ def _words(every: dict[str, Any], given: list[Any]) -> str:
         best = every["confidence"]
         text += (
             f", max-softmax with {best['auroc']:.2f}; size less max-softmax {best['area_minus']:+.2f}, "
-            f"{p_words(best['area_minus_log_p'])}"
+            f"{in_words(best['area_minus_log_p'])}"
         )
     text += "."
     if given and given[0][0] == "all":
         _, value, low, high, log_p, *_ = given[0]
         text += (
             f" Among answers of like confidence size has {value:.2f} ({low:.2f} to {high:.2f}; "
-            f"{p_words(log_p)})."
+            f"{in_words(log_p)})."
         )
     return text

@@ -12,13 +12,13 @@ from suffice.report.analyses._common import (
     caution,
     finding,
     left_out,
-    p_words,
     table_of,
     test_cells,
     test_columns,
     variants,
 )
 from suffice.report.document import Block, Column
+from suffice.report.format import in_words
 from suffice.report.reading import Question
 from suffice.statistics import PairwiseTests, Sizes, dunn, kruskal_wallis
 
@@ -45,7 +45,7 @@ def blocks(question: Question) -> list[Block]:
     made.append(
         finding(
             f"As it was published, between {head[1]}: H({head[4]}) = {head[3]:.1f}, "
-            f"{p_words(head[5])}, epsilon squared {head[6]:.3f}. The photos are shared, so this p is "
+            f"{in_words(head[5])}, epsilon squared {head[6]:.3f}. The photos are shared, so this p is "
             "not valid."
         )
     )

@@ -15,12 +15,12 @@ from suffice.report.analyses._common import (
     caution,
     finding,
     left_out,
-    p_words,
     table_of,
     variants,
     without_sets,
 )
 from suffice.report.document import Block, Column
+from suffice.report.format import in_words
 from suffice.report.reading import Question
 from suffice.statistics import MixedModel, Sizes, mixed_model
 
@@ -142,6 +142,6 @@ def _words(fitted: MixedModel) -> str:
     factor, low, high = (math.exp(r[k]) for k in ("coefficient", "low", "high"))
     return (
         f"Photo and model taken into account, a wrong answer goes with sets {factor:.2f} times as large "
-        f"({low:.2f} to {high:.2f} at 95 %; {p_words(r['log_p'])}), over {fitted.n_images} photos and "
+        f"({low:.2f} to {high:.2f} at 95 %; {in_words(r['log_p'])}), over {fitted.n_images} photos and "
         f"{fitted.n_models} models."
     )

@@ -14,11 +14,11 @@ from suffice.report.analyses._common import (
     attempt,
     caution,
     finding,
-    p_words,
     table_of,
     variants,
 )
 from suffice.report.document import Block, Column
+from suffice.report.format import in_words
 from suffice.report.reading import Question
 from suffice.statistics import Multiplicity, Sizes, multiplicity
 
@@ -47,7 +47,7 @@ def blocks(question: Question) -> list[Block]:
     c, test = found.correlation, found.test
     text = (
         f"Over {len(found.models)} models, the mean number of sets and accuracy have a rank correlation of "
-        f"{c.value:+.2f} ({c.low:+.2f} to {c.high:+.2f} over photos; {p_words(test.log_p)} over "
+        f"{c.value:+.2f} ({c.low:+.2f} to {c.high:+.2f} over photos; {in_words(test.log_p)} over "
         "orders of the models)."
     )
     made = [finding(text), *made]
