@@ -164,3 +164,15 @@ def test_report(suffice, design: Path, tmp_path: Path) -> None:
     assert ran.code == 0, ran
     assert " more files" in ran.err
     assert {path.suffix for path in (tmp_path / "all").rglob("*.*")} == {".csv"}
+    ran = suffice("study", "report", store, "--out", page, "--only", "costs,examples")
+    assert ran.code == 0, ran
+    assert "What the sets cost" in page.read_text()
+    assert "Examples" in page.read_text()
+    assert "Sizes of sets" not in page.read_text()
+    ran = suffice("study", "report", store, "--out", page, "--without", "examples")
+    assert ran.code == 0, ran
+    assert "Sizes of sets" in page.read_text()
+    assert "Examples" not in page.read_text()
+    ran = suffice("study", "report", store, "--out", page, "--only", "cost")
+    assert ran.code == 2
+    assert "no analysis 'cost'; there are sizes, " in ran.err

@@ -76,6 +76,8 @@ def build(parser: argparse.ArgumentParser) -> None:
         choices=("html", "markdown", "latex", "figures", "tables"),
         help="instead of what the name says; several times for parts of a folder",
     )
+    add("--only", type=names, metavar="PART,..", help="instead of what the design asks for")
+    add("--without", type=names, default=(), metavar="PART,..", help="such as examples: no photos")
     add = part("plan", _plan, "predict evaluations, time and storage by trying a few jobs")
     add("design", metavar="DESIGN.toml")
     add(
@@ -105,6 +107,11 @@ def shard(text: str) -> tuple[int, int]:
     if not (slash and first.isdigit() and second.isdigit() and 1 <= int(first) <= int(second)):
         raise argparse.ArgumentTypeError(f"expected I/N such as 1/4, got {text!r}")
     return int(first), int(second)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read NAME,.. ."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -192,7 +199,9 @@ def _export(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     from suffice.report import write
 
-    report, *others = write(args.store, args.out, formats=args.format)
+    report, *others = write(
+        args.store, args.out, formats=args.format, analyses=args.only, without=args.without
+    )
     _say(f"written: {report}" + (f" and {len(others)} more files" if others else ""))
     return 0
 

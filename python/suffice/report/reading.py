@@ -17,6 +17,7 @@ from suffice.models.images import Photo, load_image
 from suffice.models.preprocess import Preprocess
 from suffice.report.grids import Grid, common_grid, onto
 from suffice.statistics import Sizes, sizes_of
+from suffice.study.analyses import check_analysis
 from suffice.study.blobs import decode
 from suffice.study.result import StudyResult
 from suffice.study.store import Store
@@ -32,6 +33,8 @@ class Reading:
     Parameters
     ----------
     result : StudyResult
+    analyses : sequence of str, optional
+        Instead of those that the design asks for.
 
     Attributes
     ----------
@@ -53,10 +56,10 @@ class Reading:
     Raises
     ------
     InputError
-        If nothing is finished yet.
+        If nothing is finished yet, or there is no such analysis.
     """
 
-    def __init__(self, result: StudyResult) -> None:
+    def __init__(self, result: StudyResult, analyses: Sequence[str] | None = None) -> None:
         self.result = result
         self.frame = result.to_pandas()
         if not len(self.frame):
@@ -65,7 +68,8 @@ class Reading:
             meta = {key: store.meta(key) or "" for key in ("name", "design", "preset", "suffice")}
         self.name = meta["name"] or "study"
         self.design, self.preset, self.version = meta["design"], meta["preset"], meta["suffice"]
-        self.analyses = tuple(result.analyses)
+        wanted = result.analyses if analyses is None else analyses
+        self.analyses = tuple(map(check_analysis, wanted))
         self.questions = self._split()
 
     def _split(self) -> tuple[Question, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,12 @@ NAMES = {"html": "report.html", "markdown": "report.md", "latex": "report.tex"}
 
 
 def write(
-    result: StudyResult | str | Path, path: str | Path, *, formats: Collection[str] | None = None
+    result: StudyResult | str | Path,
+    path: str | Path,
+    *,
+    formats: Collection[str] | None = None,
+    analyses: Sequence[str] | None = None,
+    without: Collection[str] = (),
 ) -> list[Path]:
     """Write the report of a study.
 
@@ -36,6 +41,11 @@ def write(
     formats : collection of {"html", "markdown", "latex", "figures", "tables"}, optional
         What to write into a folder, all by default; or one of the first three for a file of any
         name.
+    analyses : sequence of str, optional
+        Parts to show, by the names of `suffice.study.analyses.ANALYSES`; by default those that the
+        design asks for.
+    without : collection of str
+        Parts to leave out, such as ``examples``, which show photos.
 
     Returns
     -------
@@ -45,7 +55,7 @@ def write(
     Raises
     ------
     InputError
-        If neither the name nor ``formats`` says what to write.
+        If there is no such part, or neither the name nor ``formats`` says what to write.
     StoreError
         If the store can't be read.
     MissingDependencyError
@@ -60,7 +70,18 @@ def write(
     from suffice.study import StudyResult
 
     found = result if isinstance(result, StudyResult) else StudyResult(result)
-    return write_document(document(Reading(found)), target, formats=formats)
+    wanted_parts = _chosen(found.analyses if analyses is None else analyses, without)
+    return write_document(document(Reading(found, wanted_parts)), target, formats=formats)
+
+
+def _chosen(analyses: Sequence[str], without: Collection[str]) -> list[str]:
+    """Names of the parts to show; all where nothing is asked for and nothing left out."""
+    from suffice.study.analyses import ANALYSES, check_analysis
+
+    left = {check_analysis(name) for name in without}
+    if not analyses and not left:
+        return []
+    return [name for name in analyses or ANALYSES if name not in left]
 
 
 def write_document(
