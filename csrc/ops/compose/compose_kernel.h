@@ -109,7 +109,7 @@ struct ComposeKernel {
   }
 
   SUFFICE_DEVICE void fill(std::int64_t first, std::int64_t group, const GridPosition& at) const {
-    Lanes lanes{};  // the compiler does not see that the first round loads
+    Lanes lanes{};                  // the compiler does not see that the first round loads
     std::int64_t held = INT64_MIN;  // the subject whose lanes these are
     for (std::int64_t m = group + period * at.z; m < sizes.masks; m += period * at.z_stride) {
       const std::int64_t subject = rows == nullptr ? 0 : rows[m];
