@@ -25,7 +25,7 @@ from suffice.errors import ImageError
 from suffice.subject import image_key
 
 Pixels = npt.NDArray[np.uint8]
-Source = str | PathLike[str] | Image.Image | npt.NDArray[np.uint8]
+Source = str | PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
 
 _WHITE = (255, 255, 255, 255)
 # Formats whose 32-bit mode "I" holds 16-bit values: Pillow had no other mode for them for long.
@@ -72,7 +72,7 @@ def load_image(source: Source, name: str | None = None) -> Photo:
 
     Parameters
     ----------
-    source : path, PIL image or uint8 array
+    source : path, bytes of an image file, PIL image or uint8 array
         Arrays are ``[H, W]``, ``[H, W, 1]`` (grey), ``[H, W, 3]`` (RGB) or ``[H, W, 4]`` (RGBA).
     name : str, optional
         Name for records; the file's name, or ``image``, by default.
@@ -100,6 +100,9 @@ def load_image(source: Source, name: str | None = None) -> Photo:
         path = Path(source)
         data = _read(path)
         return Photo(_decode(data, str(path)), name or path.name, hashlib.sha256(data).hexdigest())
+    if isinstance(source, bytes):
+        label = name or "image"
+        return Photo(_decode(source, label), label, hashlib.sha256(source).hexdigest())
     pixels = _from_array(source)
     return Photo(pixels, name or "image", hashlib.sha256(pixels.tobytes()).hexdigest())
 

@@ -1,4 +1,4 @@
-"""Where the images of a study come from: folders, class folders, CSV, .npz, Python objects."""
+"""Where the images of a study come from: folders, class folders, CSV, .npz, shards, objects."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from suffice.errors import ImageError, SettingsError
 from suffice.models.images import Photo, load_image
 from suffice.models.labels import read_labels
 from suffice.reading import is_folder, read_arrays
+from suffice.study import shards
 from suffice.study.corruptions import corrupt, corrupted_file, suffixed
 from suffice.types import JsonObject
 
 SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm")
 )
-KINDS = ("folder", "imagefolder", "csv", "npz")
+KINDS = ("folder", "imagefolder", "csv", "npz", "webdataset")
 _PATH_COLUMNS = ("path", "image", "file", "filename", "file_name")
 _LABEL_COLUMNS = ("label", "class", "target", "class_index")
 
@@ -37,11 +38,11 @@ class Item:
     name : str
         Unique in the study.
     source : path, array, PIL image or Photo
-        With ``row`` the path of an ``.npz``.
+        With ``row`` the path of an ``.npz`` or ``.tar``.
     label : int or None
         Its class.
     row : int or None
-        Which of the images of an ``.npz``.
+        Which of the images of an ``.npz`` or ``.tar``.
     corruption : str
         One of `suffice.study.corruptions`; empty: none.
     severity : int
@@ -62,7 +63,11 @@ class Item:
         return self._clean()
 
     def _clean(self) -> Any:
-        return self.source if self.row is None else _npz_images(str(self.source))[self.row]
+        if self.row is None:
+            return self.source
+        if str(self.source).lower().endswith(".tar"):
+            return shards.photo(str(self.source), self.row)
+        return _npz_images(str(self.source))[self.row]
 
     def _corrupted(self) -> Photo:
         if self.row is None and isinstance(self.source, (str, Path)):
@@ -208,6 +213,15 @@ def from_npz(path: Path) -> list[Item]:
             row,
         )
         for row in range(len(images))
+    ]
+
+
+def from_webdataset(pattern: Path) -> list[Item]:
+    """Photos of WebDataset shards, ``train-{000..012}.tar``; names are ``SHARD/KEY``."""
+    return [
+        Item(f"{path.stem}/{sample.key}", str(path), sample.label, row)
+        for path in shards.expand(pattern)
+        for row, sample in enumerate(shards.samples(str(path)))
     ]
 
 

@@ -285,6 +285,7 @@ class _Reader:
             "imagefolder": lambda: sources.from_imagefolder(path, classes),
             "csv": lambda: sources.from_csv(path),
             "npz": lambda: sources.from_npz(path),
+            "webdataset": lambda: sources.from_webdataset(path),
         }
         items = self.within((*at, kind), readers[kind])
         if not items:

@@ -100,9 +100,10 @@ def _from_source(path: Path) -> list[Item]:
     readers: dict[str, Callable[[Path], list[Item]]] = {
         ".csv": sources.from_csv,
         ".npz": sources.from_npz,
+        ".tar": sources.from_webdataset,
     }
     if path.is_dir():
         return sources.from_folder(path)
     if path.suffix.lower() not in readers:
-        raise SettingsError(f"--images {path}: expected a folder, a .csv or an .npz")
+        raise SettingsError(f"--images {path}: expected a folder, a .csv, an .npz or a .tar")
     return readers[path.suffix.lower()](path)
