@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import suffice
 from reference import onnx_models as models
 from suffice import _native
-from suffice.errors import DeviceMemoryError, ModelError, ScoresError
+from suffice.errors import DeviceMemoryError, ModelError, ScoresError, SettingsError
 from suffice.evaluation import Evaluator
 from suffice.models.base import MaskPart, composing
 from suffice.models.onnx import OnnxClassifier
@@ -28,7 +28,7 @@ from suffice.models.onnx_masks import (
     feed_of_parts,
     with_head,
 )
-from suffice.models.onnx_session import is_memory_error, open_session
+from suffice.models.onnx_session import is_memory_error, open_session, open_tensorrt
 
 KINDS = [
     {},
@@ -160,6 +160,27 @@ def test_scores_that_are_not_finite_name_their_row() -> None:
     assert caught.value.row == 2
 
 
+def test_tensorrt_is_refused_where_it_is_not() -> None:
+    data = models.linear_model(SHAPE).SerializeToString()
+    with pytest.raises(SettingsError, match="it needs a CUDA device"):
+        OnnxClassifier(data, device="cpu", composes=True, tensorrt=True)
+    if "TensorrtExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(SettingsError, match="has no TensorrtExecutionProvider"):
+            open_tensorrt(read_onnx(data), 0, None)
+
+
+def test_proposals_have_a_session_of_their_own(monkeypatch) -> None:
+    clf = load(True)
+    made = parts(2)
+    assert clf._fused is clf._proposing
+    before = clf.decide(made, 8)
+    monkeypatch.setattr(clf, "_fused", None)  # calls only
+    np.testing.assert_array_equal(
+        clf._proposing.run(feed_of_parts(made, 8, 8))[np.arange(8), [0] * 3 + [1] + [0] * 4],
+        before.score.astype(np.float32),
+    )
+
+
 def test_buckets() -> None:
     assert [bucket(n) for n in (1, 2, 4, 5, 17, 64, 65, 256, 257, 600)] == [
         *(1, 4, 4, 16, 64, 64, 256, 256, 512, 768)
@@ -192,6 +213,7 @@ def test_batches_shrink_where_memory_is_short(composes: bool, monkeypatch) -> No
     if composes:
         assert clf._fused is not None
         clf._fused.session = Cramped(clf._fused.session, 1)
+        assert clf._proposing is clf._fused
     else:
         clf._session = Cramped(clf._session, 1)
     options = {"method": "rex", "grain": 2, "budget": 50, "baseline": "constant:0"}

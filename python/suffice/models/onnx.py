@@ -25,7 +25,12 @@ from suffice.models.onnx_masks import (
     feed_of_parts,
     with_head,
 )
-from suffice.models.onnx_session import is_memory_error, open_session, usable_cores
+from suffice.models.onnx_session import (
+    is_memory_error,
+    open_session,
+    open_tensorrt,
+    usable_cores,
+)
 from suffice.models.preprocess import Preprocess
 from suffice.models.scores import (
     Ending,
@@ -76,6 +81,10 @@ class OnnxClassifier:
     composes : bool, optional
         Whether searches hand over masks, and the composites are made by operators in front of the
         graph (`suffice.models.onnx_masks`); by default on a GPU, where the model allows it.
+    tensorrt : mapping or bool
+        Whether searches run on TensorRT, with options of its execution provider such as
+        ``{"trt_fp16_enable": "1"}``. It rounds to TF32 or less, so narrow decisions, references and
+        certificates stay with CUDA in float32.
 
     Raises
     ------
@@ -111,6 +120,7 @@ class OnnxClassifier:
         labels: Sequence[str] | None = None,
         name: str | None = None,
         composes: bool | None = None,
+        tensorrt: Mapping[str, Any] | bool = False,
     ) -> None:
         threads = _at_least_one(threads, "threads")
         batch_size = _at_least_one(batch_size, "batch_size")
@@ -133,6 +143,15 @@ class OnnxClassifier:
         self._ending = file.ending(self._output_name)
         self.composes = not on_cpu and can_fuse(file) if composes is None else composes
         self._fused: FusedSession | None = None
+        self._proposing: FusedSession | None = None  # the same, or TensorRT's
+        self._tensorrt = {} if tensorrt is True else tensorrt
+        if self._tensorrt is not False:
+            if on_cpu or not self.composes:
+                raise SettingsError(
+                    "tensorrt is of searches on a GPU that hand over masks: it needs a CUDA device, "
+                    "opset 13 or later and weights in the model itself"
+                )
+            self.precision = "tf32"
         # What a lost session is made of again; a CPU's is never lost.
         self._file: OnnxFile | None = None if on_cpu and not self.composes else file
         if self.composes:
@@ -232,7 +251,13 @@ class OnnxClassifier:
         session = self._open(self._file)[0]
         if self.composes:
             on_gpu = self.device != "cpu"
-            self._fused = FusedSession(session, self._output_name, self.device, on_gpu)
+            made = functools.partial(
+                FusedSession, output=self._output_name, device=self.device, bound=on_gpu
+            )
+            self._fused = self._proposing = made(session)
+            if self._tensorrt is not False:
+                number = int(self.device.partition(":")[2] or 0)
+                self._proposing = made(open_tensorrt(self._file, number, self._tensorrt))
         self._session = session
 
     @property
@@ -259,7 +284,7 @@ class OnnxClassifier:
                 feed = {self._input.name: self._input.convert(cast(Batch, given))}
                 raw = np.asarray(self._session.run([self._output_name], feed)[0])
             elif isinstance(given, Feed):
-                raw = self._fused.run(given)
+                raw = cast(FusedSession, self._proposing).run(given)
             else:
                 raw = self._fused.run(feed_of_composites(given, self._mask_bytes))
         except Exception as error:  # its classes have no common base

@@ -10,6 +10,7 @@ from suffice.errors import ModelError, SettingsError
 from suffice.models.onnx_file import OnnxFile, one_line, require
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
 # HEURISTIC: the default tunes anew for every batch size. TF32 would round decisions to 10 bits.
 _CUDA_OPTIONS = {"cudnn_conv_algo_search": "HEURISTIC", "use_tf32": "0"}
 _MEMORY_SIGNS = ("failed to allocate memory", "out of memory", "bfc_arena", "bad allocation")
@@ -88,6 +89,41 @@ def is_memory_error(error: BaseException) -> bool:
     """Whether a run failed for want of memory; ONNX Runtime has no class for it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(sign in text for sign in _MEMORY_SIGNS)
+
+
+def open_tensorrt(file: OnnxFile, number: int, options: Mapping[str, Any] | None) -> Any:
+    """Start a session on TensorRT.
+
+    It builds an engine for every batch size first, which takes minutes, and rounds to TF32 or less:
+    good for proposals only.
+
+    Raises
+    ------
+    SettingsError
+        If ONNX Runtime has no TensorRT or falls back from it.
+    ModelError
+        If the model can't be loaded.
+    """
+    ort = require("onnxruntime")
+    if TENSORRT not in ort.get_available_providers():
+        raise SettingsError(
+            f"tensorrt: onnxruntime {ort.__version__} has no {TENSORRT}, it has "
+            f"{', '.join(ort.get_available_providers())}; install onnxruntime-gpu and TensorRT, or "
+            "use device='cuda'"
+        )
+    own = {"device_id": str(number), **(options or {})}
+    providers = [(TENSORRT, own), (CUDA, {"device_id": str(number), **_CUDA_OPTIONS}), CPU]
+    try:
+        session = ort.InferenceSession(file.source, _session_options(ort), providers=providers)
+    except Exception as error:  # its classes have no common base
+        raise ModelError(f"{file.name} can't be loaded: {one_line(error)}") from None
+    session.disable_fallback()
+    if session.get_providers()[0] != TENSORRT:
+        raise SettingsError(
+            f"tensorrt: onnxruntime fell back to {session.get_providers()[0]}; TensorRT can't be "
+            "loaded. Repair it or leave tensorrt out"
+        )
+    return session
 
 
 def _session_options(ort: Any) -> Any:
