@@ -11,10 +11,10 @@ import math
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 UNPACKED_BYTES = 2**30
 UNPACKED_RATIO = 20
@@ -56,6 +56,8 @@ def parse_array(data: bytes) -> npt.NDArray[Any]:
     ValueError
         If it is damaged, or its elements are Python objects.
     """
+    import numpy as np  # not needed for the labels of a command line
+
     stream = io.BytesIO(data)
     try:
         version = np.lib.format.read_magic(stream)
