@@ -31,7 +31,7 @@ class CurvesProbe:
     """
 
     name: ClassVar[str] = "curves"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     others: ClassVar[bool] = False
 
     shares: tuple[float, ...] = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2)

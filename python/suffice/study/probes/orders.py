@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,8 @@ class Units:
     count: int
 
     def number(self, share: float) -> int:
-        """Pieces that are a share of all, at least one."""
-        return max(1, min(self.count, round(share * self.count)))
+        """Pieces that are a share of all, rounded up as `suffice.Sis` does (52 of 1,024 are 5 %)."""
+        return max(1, min(self.count, math.ceil(round(share * self.count, 9))))
 
     def first(self, share: float) -> PixelMask:
         """The most important pieces."""

@@ -31,7 +31,7 @@ class SubsetsProbe:
     """
 
     name: ClassVar[str] = "subsets"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     others: ClassVar[bool] = True
 
     shares: tuple[float, ...] = (0.05, 0.3, 0.5)
