@@ -197,7 +197,7 @@ def test_orders(orders: Path) -> None:
         ({"labels": ["one"]}, "there are 1 class names, and class 3 occurs"),
         ({"model": "none"}, "no results with model none; there are soft, hard"),
         ({"design": "a", "images": "b"}, "exclude each other"),
-        ({"images": "x.txt"}, r"expected a folder, a \.csv or an \.npz"),
+        ({"images": "x.txt"}, r"expected a folder, a \.csv, an \.npz or"),
     ],
 )
 def test_wrong_settings(orders: Path, settings, said) -> None:
