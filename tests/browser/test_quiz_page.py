@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +14,6 @@ from suffice.study import make_quiz
 
 pytestmark = pytest.mark.browser
 
-SWITCHES = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PHONE = {
     "viewport": {"width": 375, "height": 667},
     "device_scale_factor": 2,
@@ -28,18 +21,6 @@ PHONE = {
     "has_touch": True,
 }
 SETTLED = 200  # ms: answers right after a picture came up are not taken
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    found = os.environ.get("SUFFICE_CHROMIUM") or shutil.which("chromium")
-    if found is None:
-        pytest.skip("no chromium on the path; set SUFFICE_CHROMIUM to run this test")
-    with api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=found, args=list(SWITCHES))
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO, Any
 
 from suffice.errors import StoreError, SufficeError
+from suffice.study import child
 from suffice.study.leases import Heartbeat, Leases
 from suffice.study.owner import new_owner, retire
 from suffice.study.store import Store
@@ -141,17 +140,7 @@ class Pool:
                 worker.process.stdin.close()
 
     def _start(self, number: int) -> _Worker:
-        errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        process = subprocess.Popen(
-            [sys.executable, "-m", "suffice.study.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            # A session of its own: Ctrl-C is for us, who ask the workers to finish.
-            start_new_session=True,
-        )
+        process, errors = child.start("suffice.study.worker", answers=True)
         worker = _Worker(process, errors, number=number)
         assert process.stdin is not None
         assert process.stdout is not None

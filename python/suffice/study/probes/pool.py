@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 from suffice.errors import StoreError
+from suffice.study import child
 from suffice.study.executors import POLL_SECONDS, core_group
 from suffice.study.keys import Job
 from suffice.study.probes.base import Probe
@@ -96,17 +95,7 @@ class ProbePool:
         )
 
     def _start(self, want: Want, place: int) -> _Running:
-        errors = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
-        process = subprocess.Popen(
-            [sys.executable, "-m", "suffice.study.probes.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            text=True,
-            encoding="utf-8",
-            # A session of its own: Ctrl-C is for us, who ask the process to finish.
-            start_new_session=True,
-        )
+        process, errors = child.start("suffice.study.probes.worker", answers=False)
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it died at once, which is noticed where all ends are
             process.stdin.write(json.dumps(self._task(want, place)) + "\n")
