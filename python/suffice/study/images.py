@@ -144,6 +144,11 @@ def from_imagefolder(path: Path, classes: Path | None = None) -> list[Item]:
     classes : Path, optional
         A file of the sub-folders' names in the order of the model's classes (`read_labels`);
         without one class k is the k-th name in alphabetical order.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such folder, or `classes` lacks one of its sub-folders.
     """
     folders = sorted(p.name for p in _folder(path).iterdir() if p.is_dir())
     names = folders if classes is None else read_labels(classes)
@@ -161,6 +166,11 @@ def from_csv(path: Path) -> list[Item]:
     """A CSV with columns ``path`` and, if known, ``label`` (class index) and ``name``.
 
     Paths are relative to the CSV.
+
+    Raises
+    ------
+    SettingsError
+        If it can't be read, has no column of paths, or a label is no class index.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -194,6 +204,11 @@ def from_npz(path: Path) -> list[Item]:
     """An ``.npz`` with ``images``, and ``labels`` and ``names`` if known.
 
     ``images`` are uint8 ``[N, H, W(, C)]``, or float32 ``[N, C, H, W]`` in model space.
+
+    Raises
+    ------
+    SettingsError
+        If it can't be read, or an array is of another shape or type.
     """
     images = _npz_images(str(path))
     about = _npz_arrays(str(path), ("labels", "names"))
@@ -217,7 +232,17 @@ def from_npz(path: Path) -> list[Item]:
 
 
 def from_webdataset(pattern: Path) -> list[Item]:
-    """Photos of WebDataset shards, ``train-{000..012}.tar``; names are ``SHARD/KEY``."""
+    """Photos of WebDataset shards, ``train-{000..012}.tar``; names are ``SHARD/KEY``.
+
+    Raises
+    ------
+    SettingsError
+        If a shard is no plain tar file, or a label no class index.
+
+    Source
+    ------
+    https://github.com/webdataset/webdataset, "The WebDataset format".
+    """
     return [
         Item(f"{path.stem}/{sample.key}", str(path), sample.label, row)
         for path in shards.expand(pattern)

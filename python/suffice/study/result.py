@@ -121,7 +121,13 @@ class StudyResult:
 
     @property
     def sources(self) -> dict[str, Item]:
-        """Images that came from files, by name; whether the files are still there is not known."""
+        """Images that came from files, by name; whether the files are still there is not known.
+
+        Raises
+        ------
+        StoreError
+            If the store's list of them is damaged.
+        """
         found = self._listed("sources", "{}")
         try:
             return {
@@ -148,6 +154,11 @@ class StudyResult:
         """The table as dicts with `COLUMNS`; what is not known is None.
 
         Finished and failed jobs are in it, in the order of the design.
+
+        Raises
+        ------
+        StoreError
+            If a row of the store is damaged.
         """
         with Store(self.path, "read") as store:
             found = store.rows()
