@@ -135,6 +135,11 @@ class Preprocess:
             C-contiguous.
         crop_box : (left, top, right, bottom)
             The part of the upright photo that ``x`` shows, in its pixels.
+
+        Raises
+        ------
+        ImageError
+            If the photo is so long and thin that scaling it would take too many pixels.
         """
         _, height, width = self.shape
         rgb = self.channels == "RGB"
@@ -174,7 +179,13 @@ class Preprocess:
         return self._scale(pixel).reshape(-1)
 
     def denormalise(self, x: FloatImage) -> npt.NDArray[np.uint8]:
-        """Back to ``uint8 [H, W, 3]`` for showing; grey is repeated three times."""
+        """Back to ``uint8 [H, W, 3]`` for showing; grey is repeated three times.
+
+        Raises
+        ------
+        SettingsError
+            If `x` has other channels than this makes.
+        """
         channels = self.shape[0]
         if x.ndim != 3 or x.shape[0] != channels:
             raise SettingsError(f"expected [{channels}, H, W], got {list(x.shape)}")
