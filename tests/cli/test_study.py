@@ -152,7 +152,6 @@ def test_report(suffice, design: Path, tmp_path: Path) -> None:
     assert "ends in .html" in ran.err
     ran = suffice("study", "report", store, "--out", page, "--format", "pdf")
     assert ran.code == 2
-    pytest.importorskip("suffice.report.analyses")
     ran = suffice("study", "report", store, "--out", page)
     assert ran.code == 2
     assert not page.exists()

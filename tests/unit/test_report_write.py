@@ -224,6 +224,5 @@ def test_a_figure_that_fails_leaves_the_old_report(tmp_path: Path) -> None:
 
 
 def test_a_store_that_is_not_there(tmp_path: Path) -> None:
-    pytest.importorskip("suffice.report.analyses")
     with pytest.raises(StoreError):
         write(tmp_path / "no.db", tmp_path / "r.html")

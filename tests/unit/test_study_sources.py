@@ -159,10 +159,12 @@ def test_corrupted_images_of_a_design(design: Path, tmp_path: Path) -> None:
 
 
 @corrupting
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@pytest.mark.parametrize(
+    "name",
+    # glass_blur is compiled at its first use.
+    [pytest.param(n, marks=pytest.mark.slow) if n == "glass_blur" else n for n in CORRUPTIONS],
+)
 def test_corruptions_are_the_same_at_every_call(name: str) -> None:
-    if name == "glass_blur":
-        pytest.skip("compiles for seconds")
     pixels = np.random.default_rng(3).integers(0, 255, (40, 34, 3), np.uint8)
     photo = load_image(pixels)
     np.random.seed(1)  # noqa: NPY002

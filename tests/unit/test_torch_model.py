@@ -85,7 +85,9 @@ def test_the_same_as_a_function_of_numpy():
 
 def test_the_same_as_in_onnx():
     pytest.importorskip("onnxruntime")
-    models = pytest.importorskip("reference.onnx_models")
+    pytest.importorskip("onnx")
+    from reference import onnx_models as models
+
     module = nn.Sequential(nn.Flatten(), nn.Linear(144, 5, bias=False))
     with torch.no_grad():
         module[1].weight.copy_(torch.from_numpy(models.weights(SHAPE).T))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,8 @@ import numpy.typing as npt
 from suffice.errors import SufficeError
 from suffice.metrics import dice
 from suffice.report.document import Block, Cell, Column, Table
+from suffice.report.format import p_value
 from suffice.report.published import Published, beside
-from suffice.report.published.words import p_text
 from suffice.statistics import friedman, kruskal_wallis, mixed_model
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ def _row(
 ) -> tuple[Cell, ...]:
     degrees = None if effect is not None else found.df
     statistic = None if effect is not None else found.statistic
-    return (question.label, test, of, statistic, degrees, p_text(found.log_p), effect, photos)
+    p = "" if math.isnan(found.log_p) else p_value(found.log_p)
+    return (question.label, test, of, statistic, degrees, p, effect, photos)
 
 
 def wrong_effect(sizes: Sizes) -> tuple[Any, float, int] | None:
