@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,6 @@ from suffice.errors import SettingsError
 from suffice.study import Study, StudyResult, merge
 from suffice.study.parse import read_design
 from suffice.study.probes import PROBES, make_probe
-from suffice.study.probes import pool as probe_pool
 from suffice.study.probes.base import to_grid
 from suffice.study.probes.orders import Units, deletion_of, units_of
 
@@ -476,11 +476,11 @@ def test_a_process_that_dies_fails_its_model_only(
     dies = tmp_path / "dies.sh"
     dies.write_text(  # whichever comes first
         f"#!/bin/sh\nif mkdir {tmp_path}/first 2>/dev/null; then echo out of memory >&2; exit 9; fi\n"
-        f'exec {probe_pool.sys.executable} "$@"\n'
+        f'exec {sys.executable} "$@"\n'
     )
     dies.chmod(0o755)
     with monkeypatch.context() as patch:
-        patch.setattr(probe_pool.sys, "executable", str(dies))
+        patch.setattr(sys, "executable", str(dies))
         result = Study.from_toml(design).probe(tmp_path / "s.db", workers=2)
     states = result.probe_states()
     outcomes = [(s["done"], s["failed"]) for s in states["transfer"].values()]
