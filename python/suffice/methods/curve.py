@@ -195,7 +195,7 @@ class CurveSearch:
             empty=judged(subject.empty, level, subject),
             count=1,
         )
-        result = yield from MinimalSearch(inner, self.effort, Minimal.patience).run()
+        result = yield from MinimalSearch(inner, self.effort).run()
         if self._map is None:
             self._map = result.responsibility
         if not len(result.masks):
