@@ -134,19 +134,41 @@ def test_settings_from_text() -> None:
         suffice.Minimal.from_settings({"patience": "3"})
 
 
+def sums(seed: int):
+    """A classifier that adds up what pixels are worth, and the size of its smallest set."""
+    worth = np.random.default_rng(seed).random(SHAPE) ** 3
+    enough = 0.15 * worth.sum()
+
+    def scores(batch: np.ndarray) -> np.ndarray:
+        z = ((batch[:, 0] * worth).sum(axis=(1, 2)) - enough).astype(np.float32)
+        return np.stack([np.zeros_like(z), z], axis=1)
+
+    dearest = np.cumsum(np.sort(worth, axis=None)[::-1])
+    return scores, 1 + int((dearest < enough).sum())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_smallest_set_of_sums_is_found(seed: int) -> None:
+    scores, smallest = sums(seed)
+    exp = explain(scores, target=1, grain=1)
+    assert exp.pixels == smallest
+    assert exp.certificate.irreducible_at == 1
+
+
 def test_effort_only_makes_sets_smaller() -> None:
-    scores = toy.linear(*SHAPE, n_classes=3, seed=8)
+    scores, smallest = sums(1)
     sizes, asked = [], []
-    for method in (suffice.Minimal(effort=1), suffice.Minimal(), suffice.Minimal(effort=20_000)):
+    for effort in (1, 400, 1000, 20_000):
+        method = suffice.Minimal(effort=effort)
         exp = suffice.explain(
-            classifier(scores, 3), toy.ones(*SHAPE), method=method, target=1, grain=1
+            classifier(scores), toy.ones(*SHAPE), method=method, target=1, grain=1
         )
         assert exp.certificate.irreducible_at == 1
         sizes.append(exp.pixels)
         asked.append(exp.evaluations)
     assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[1] > sizes[2] == smallest
     assert asked == sorted(asked)
-    assert asked[-1] > asked[0]
 
 
 def test_coarse_tiles_come_first_where_tiles_are_many() -> None:

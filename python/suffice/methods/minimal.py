@@ -347,16 +347,19 @@ class MinimalSearch:
 
     def _improve(self, mask: PackedMasks) -> Coroutine[PackedMasks]:
         """Replace a set by ever smaller ones beside it, then by one grown from nothing."""
-        local = LocalSearch(
-            *(self.tiling, self.allowed, self.key, float(self.subject.empty.margin[0])),
-            credit=lambda: self._map,
-            room=lambda: self._limit() - len(self._asked),
-        )
+        local = self._local_search()
         mask = yield from self._better(mask, local.step)
         if self.tiling.grain > self.subject.grain or len(self.scales) == 1:
             mask = yield from self._better(mask, local.grow, once=True)
             mask = yield from self._better(mask, local.step)
         return mask
+
+    def _local_search(self) -> LocalSearch:
+        return LocalSearch(
+            *(self.tiling, self.allowed, self.key, float(self.subject.empty.margin[0])),
+            credit=lambda: self._map,
+            room=lambda: self._limit() - len(self._asked),
+        )
 
     def _better(self, mask: PackedMasks, find: _Find, once: bool = False) -> Coroutine[PackedMasks]:
         """Whatever smaller irreducible sets are found, until none is."""
