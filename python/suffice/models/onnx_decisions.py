@@ -141,9 +141,8 @@ class _Decision(_Arithmetic):
         there = self.of("GreaterOrEqual", own, 0.0)
         confidence = self.sigmoid(own)
         top1_confidence = self.of("Where", there, confidence, self.of("Sub", 1.0, confidence))
-        return [self.of("Where", there, target, -1.0), top1_confidence, confidence] + [
-            *(own, own, one, own)
-        ]
+        top1 = self.of("Where", there, target, -1.0)
+        return [top1, top1_confidence, confidence, own, own, one, own]
 
     def among_others(self, own: str, target: str, output: OutputKind) -> list[str]:
         add, count = self.add, self.n_classes
