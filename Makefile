@@ -35,7 +35,7 @@ help:
 	@echo "make wheel   build a wheel into dist/, check what it holds, and use it in a new venv"
 	@echo "make oldest  the tests with the oldest dependencies allowed (Python 3.11)"
 	@echo "make instructions  count the core's instructions under valgrind against their budgets"
-	@echo "make cuda12  the CUDA extension with CUDA 12 (by clang), imported (docs/cuda.md)"
+	@echo "make cuda12  the CUDA code with CUDA 12, by NVRTC and clang (docs/cuda.md)"
 	@echo "make docs    the documentation site in build/site; every warning is an error"
 	@echo "make clean   remove .venv and everything that was built"
 
@@ -146,6 +146,7 @@ instructions: $(VENV)/.build
 	  $(ARGS)
 
 cuda12: $(VENV)/.build
+	$(BIN)/python tools/nvrtc12.py $(ARGS)
 	$(BIN)/python tools/cuda12.py $(ARGS)
 
 docs: $(VENV)/.test
