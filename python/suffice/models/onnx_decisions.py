@@ -45,7 +45,8 @@ def add_decisions(
     -----
     ``suffice_targets`` is int64 ``[N]``; ``suffice_decisions`` is float64 ``[N, 8]``, what
     `suffice._native.decisions` reads. Rows of scores that are no numbers, and targets that are no
-    classes, have 0 in the last column and NaN in the others.
+    classes, have 0 in the last column and NaN in the others. TensorRT may compute float64 in float32,
+    which is enough for what it does: propose.
     """
     types = require("onnx").TensorProto
     add = Builder(proto, "suffice_decision")
