@@ -236,4 +236,4 @@ def _may_pass(margins: list[float], steps: int) -> bool:
     if len(margins) <= TREND:
         return True
     rise = (margins[-1] - margins[-1 - TREND]) / TREND
-    return rise > 0.0 and margins[-1] + 1.5 * rise * steps >= 0.0
+    return margins[-1] + 1.5 * rise * steps >= 0.0
