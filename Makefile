@@ -109,7 +109,7 @@ tsan-python: $(VENV)/.test
 	$(call python_tests,tsan,thread,tsan.so,tests/property/test_native_*.py tests/unit/test_native_*.py)
 
 SECONDS ?= 60
-READERS := image onnx design preprocess labels explanation npz table array blob store
+READERS := image onnx design preprocess labels explanation reference quiz npz table array blob store
 fuzz: $(VENV)/.test
 	$(PIP) atheris
 	for reader in $(READERS); do \
