@@ -93,6 +93,7 @@ define python_tests
 	PATH="$(abspath $(BIN)):$$PATH" $(BUILD)/$(1)-venv/bin/python -m pip install -q --no-deps \
 	  --force-reinstall --no-build-isolation --config-settings=build-dir=$(BUILD)/$(1) \
 	  --config-settings=cmake.define.SUFFICE_SANITIZE=$(2) \
+	  --config-settings=cmake.define.SUFFICE_CUDA=OFF \
 	  --config-settings=install.strip=false .
 	LD_PRELOAD="$$(g++ -print-file-name=lib$(3)) $$(g++ -print-file-name=libstdc++.so)" \
 	  $(BUILD)/$(1)-venv/bin/python -m pytest $(4) $(ARGS)
