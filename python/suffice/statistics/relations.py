@@ -275,7 +275,7 @@ def within_correlation(
         return float(values.mean()) if len(values) else float("nan")
 
     large = np.bincount(codes, minlength=len(labels)) >= 3
-    values = each(*places, codes)
+    values = each(places[0], places[1], codes)
     found = {str(labels[c]): float(values[c]) for c in np.flatnonzero(large)}
     if not found:
         raise InputError("no group has three rows; nothing can be correlated")
