@@ -105,7 +105,9 @@ asan-python: $(VENV)/.test
 
 # Python and NumPy are not instrumented: their own synchronisation is unseen, so only what our core
 # does is reported (tests/native/tsan.supp), and tests that use other native libraries are left out.
-tsan-python: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/native/tsan.supp halt_on_error=1
+# One test forks a process with threads, which the sanitizer has to be asked to go on after.
+tsan-python: export TSAN_OPTIONS = suppressions=$(CURDIR)/tests/native/tsan.supp halt_on_error=1 \
+	die_after_fork=0
 tsan-python: $(VENV)/.test
 	$(call python_tests,tsan,thread,tsan.so,tests/property/test_native_*.py tests/unit/test_native_*.py)
 

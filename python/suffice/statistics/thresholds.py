@@ -169,13 +169,12 @@ def _by_cluster(parts: list[Floats], clusters: npt.ArrayLike | None) -> list[Flo
 
 def _resampled(parts: list[Floats], n_resamples: int, seed: int) -> list[Floats]:
     """Sums over resampled clusters: of each part [n, T] an array [n_resamples, T]."""
-    n = len(parts[0])
-    made: list[list[Floats]] = [[] for _ in parts]
-    for counts in _counts(n, n_resamples, seed):
-        weights = counts.astype(np.float64)
-        for part, found in zip(parts, made, strict=True):
-            found.append(weights @ part)
-    return [np.concatenate(found) for found in made]
+    side_by_side = np.concatenate(parts, axis=1)
+    made = [
+        counts.astype(np.float64) @ side_by_side
+        for counts in _counts(len(side_by_side), n_resamples, seed)
+    ]
+    return np.split(np.concatenate(made), len(parts), axis=1)
 
 
 def _counts(n: int, n_resamples: int, seed: int) -> Iterable[npt.NDArray[np.integer[Any]]]:
