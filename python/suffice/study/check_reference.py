@@ -267,6 +267,8 @@ def _check(data: Mapping[str, Any]) -> None:
     for name, entry in data["models"].items():
         check_kinds(entry, _MODEL, f"model {name:.40}")
         check_kinds(entry["counts"], {"used": (int,)}, "counts")
+        if entry["counts"]["used"] < 1:
+            raise ValueError(f"model {name:.40} has no photos: {entry['counts']['used']!r:.40}")
 
 
 def make_method(question: Mapping[str, Any]) -> Method:
