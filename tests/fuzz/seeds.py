@@ -115,7 +115,7 @@ def images() -> list[bytes]:
         _picture("TIFF", compression="tiff_deflate"),
         _picture("WEBP"),
         _picture("PPM"),
-        _picture("ICO"),
+        _picture("ICO", sizes=[(13, 9)]),
         _picture("TGA"),
     ]
 

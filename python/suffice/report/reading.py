@@ -214,10 +214,11 @@ class Question:
         a row are given.
         """
         names = self.models if models is None else models
-        rows = self.first[self.first["model"].isin(list(names))]
         photos: dict[str, dict[str, str]] = {}
-        columns = (rows[name] for name in ("image_sha256", "model", "key", "area"))
+        columns = (self.first[name] for name in ("image_sha256", "model", "key", "area"))
         for photo, model, key, area in zip(*columns, strict=True):
+            if model not in names:
+                continue
             keys = photos.setdefault(photo, {})
             if area == area:  # noqa: PLR0124  # not NaN
                 keys[model] = key

@@ -41,8 +41,9 @@ def probed(question: Question, name: str) -> list[JsonObject]:
         If there are none.
     """
     values, found = _values(question.reading, name), []
-    asked = question.first["key"].isin({value["key"] for value in values})
-    rows = {row.key: row for row in question.first[asked].itertuples()}
+    first, asked = question.first, {value["key"] for value in values}
+    some = first[[key in asked for key in first["key"]]]
+    rows = {row.key: row for row in some.itertuples()}
     for value in values:
         row = rows.get(value["key"])
         if row is not None:
