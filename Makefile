@@ -16,7 +16,7 @@ ARGS    ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format types stubs native asan tsan asan-python tsan-python fuzz \
-	wheel oldest instructions docs clean
+	wheel oldest instructions cuda12 docs clean
 
 help:
 	@echo "make demo    explain a photo with a real classifier"
@@ -35,6 +35,7 @@ help:
 	@echo "make wheel   build a wheel into dist/, check what it holds, and use it in a new venv"
 	@echo "make oldest  the tests with the oldest dependencies allowed (Python 3.11)"
 	@echo "make instructions  count the core's instructions under valgrind against their budgets"
+	@echo "make cuda12  the CUDA code with CUDA 12, by NVRTC and clang (docs/cuda.md)"
 	@echo "make docs    the documentation site in build/site; every warning is an error"
 	@echo "make clean   remove .venv and everything that was built"
 
@@ -147,6 +148,10 @@ instructions: $(VENV)/.build
 	PATH="$(abspath $(BIN)):$$PATH" cmake --build $(BUILD)/instructions
 	$(BIN)/python tools/instructions.py $(BUILD)/instructions/benchmarks/native/suffice_instructions \
 	  $(ARGS)
+
+cuda12: $(VENV)/.build
+	$(BIN)/python tools/nvrtc12.py $(ARGS)
+	$(BIN)/python tools/cuda12.py $(ARGS)
 
 docs: $(VENV)/.test
 	$(PIP) mkdocs-material 'mkdocstrings[python]'

@@ -139,8 +139,14 @@ def test_onnx_on_the_device_is_that_of_the_cpu(on_cuda: None, composes: bool) ->
     np.testing.assert_allclose(gpu(batch), cpu(batch), atol=1e-4)
     if composes:
         own = cpu(batch)[np.arange(26), [p.target for p in made for _ in p.masks]]
+        targets = np.concatenate([np.full(len(p), p.target, np.int32) for p in made])
+        called = _native.decide(gpu(batch), targets, gpu.output)
         for rows in (26, 26, 40):
-            np.testing.assert_allclose(gpu.decide(made, rows).score, own, atol=1e-4)
+            found = gpu.decide(made, rows)
+            np.testing.assert_allclose(found.score, own, atol=1e-4)
+            np.testing.assert_allclose(found.log_odds, called.log_odds, atol=1e-4)
+            sure = np.abs(called.lead) > 1e-3
+            np.testing.assert_array_equal(found.top1[sure], called.top1[sure])
 
 
 def test_the_benchmark_runs(torch: Any, tmp_path: Any) -> None:

@@ -182,6 +182,18 @@ def flat_input_model(size: int = 192, classes: int = 5) -> onnx.ModelProto:
     )
 
 
+def scores_model(columns: int, dtype: int = TensorProto.FLOAT, opset: int = OPSET):
+    """Gives ``[N, columns]`` as it came."""
+    node = helper.make_node("Identity", ["input"], ["output"])
+    infos = [
+        [helper.make_tensor_value_info(name, dtype, ["N", columns])] for name in ("input", "output")
+    ]
+    graph = helper.make_graph([node], "scores", *infos)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
+    model.ir_version = IR_VERSION
+    return model
+
+
 def save_external(path: Path, location: str, write_to: Path | None = None) -> None:
     """Save `linear_model` with its matrix kept outside the file.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any, cast
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from suffice import _native
 from suffice.errors import DeviceMemoryError, ModelError, ScoresError, SettingsError
 from suffice.models.base import MaskPart
+from suffice.models.onnx_decisions import add_decisions
 from suffice.models.onnx_file import OnnxFile, one_line, read_onnx, require
 from suffice.models.onnx_fused import FusedSession, bucket
 from suffice.models.onnx_input import ImageInput, read_input
@@ -152,17 +153,17 @@ class OnnxClassifier:
                     "opset 13 or later and weights in the model itself"
                 )
             self.precision = "tf32"
-        # What a lost session is made of again; a CPU's is never lost.
-        self._file: OnnxFile | None = None if on_cpu and not self.composes else file
-        if self.composes:
-            self._file = replace(file, source=with_head(file, self._input))
-            self.recover()
         self._columns = 0
         raw = self._probe()
         self.output: OutputKind = choose_output(output, self._ending, self._columns)
         if output is None and self.output == "logits":
             refuse_hidden_softmax(raw, file.name, "its graph does not end in Softmax")
         self.n_classes = count_classes(self.output, self._columns)
+        # What a lost session is made of again; a CPU's is never lost.
+        self._file: OnnxFile | None = None if on_cpu and not self.composes else file
+        if self.composes:
+            self._file = replace(file, source=self._fused_model(file))
+            self.recover()
         self.batch_size = self.fixed_batch or batch_size or (_CPU_BATCH if on_cpu else _CUDA_BATCH)
         self.labels = None if labels is None else list(labels)
         if self.labels is not None and len(self.labels) != self.n_classes:
@@ -212,7 +213,10 @@ class OnnxClassifier:
         return to_scores(raw, self.output, self._ending)
 
     def decide(self, parts: Sequence[MaskPart], rows: int) -> Decisions:
-        """Compose in front of the graph, run it and decide (`suffice.models.base.Composing`).
+        """Compose in front of the graph, run it and decide behind it.
+
+        What `suffice.models.base.Composing` asks for. Of the results only eight numbers a row come
+        back (`suffice.models.onnx_decisions`).
 
         Parameters
         ----------
@@ -236,13 +240,10 @@ class OnnxClassifier:
         feed = feed_of_parts(parts, size, self._mask_bytes)
         try:
             with self._slots:
-                raw = np.concatenate([self._answer(f, len(f)) for f in feed.cut(self.fixed_batch)])
+                made = [self._decided(f) for f in feed.cut(self.fixed_batch)]
         except ModelError as error:
             raise ScoresError(str(error)) from None
-        targets = np.concatenate([np.full(len(p), p.target, np.int32) for p in parts])
-        return _native.decide(
-            to_scores(raw[:count], self.output, self._ending), targets, self.output
-        )
+        return _native.decisions(np.concatenate(made)[:count])
 
     def recover(self) -> None:
         """Start the session anew, after the device ran out of memory."""
@@ -277,25 +278,14 @@ class OnnxClassifier:
             batch = np.concatenate([batch, np.repeat(batch[-1:], step - count, axis=0)])
         return self._answer(batch, step)[:count]
 
-    def _answer(self, given: Batch | Feed, step: int) -> npt.NDArray[np.generic]:
-        """Run composites, or masks, of exactly so many rows."""
-        try:
-            if self._fused is None:
-                feed = {self._input.name: self._input.convert(cast(Batch, given))}
-                raw = np.asarray(self._session.run([self._output_name], feed)[0])
-            elif isinstance(given, Feed):
-                raw = cast(FusedSession, self._proposing).run(given)
-            else:
-                raw = self._fused.run(feed_of_composites(given, self._mask_bytes))
-        except Exception as error:  # its classes have no common base
-            if is_memory_error(error):
-                raise DeviceMemoryError(
-                    f"{self.name}: a batch of {step} does not fit into the memory of {self.device}; "
-                    "use a smaller batch_size"
-                ) from None
-            raise ModelError(
-                f"{self.name} failed on a batch of {step}: {one_line(error)}"
-            ) from None
+    def _answer(self, batch: Batch, step: int) -> npt.NDArray[np.generic]:
+        """Run composites, exactly so many rows."""
+        fused = self._fused
+        if fused is not None:
+            raw = self._tried(lambda: fused.run(feed_of_composites(batch, self._mask_bytes)), step)
+        else:
+            feed = {self._input.name: self._input.convert(batch)}
+            raw = self._tried(lambda: self._session.run([self._output_name], feed)[0], step)
         columns = max(raw.shape[1:], default=1)
         if raw.ndim == 0 or len(raw) != step or raw.size != step * columns or not columns:
             raise ModelError(
@@ -309,6 +299,33 @@ class OnnxClassifier:
                 f"{self.name} gave {columns} scores for an image, and {self._columns} before"
             )
         return raw.reshape(step, columns)
+
+    def _decided(self, feed: Feed) -> npt.NDArray[np.float64]:
+        """Run masks and decide about their composites."""
+        step = len(feed)
+        made = self._tried(lambda: cast(FusedSession, self._proposing).decide(feed), step)
+        if made.shape != (step, _native.DECISION_COLUMNS):
+            raise ModelError(f"{self.name} gave decisions {list(made.shape)} for {step} images")
+        return cast("npt.NDArray[np.float64]", made)
+
+    def _tried(self, run: Callable[[], Any], step: int) -> npt.NDArray[np.generic]:
+        try:
+            return np.asarray(run())
+        except Exception as error:  # its classes have no common base
+            if is_memory_error(error):
+                raise DeviceMemoryError(
+                    f"{self.name}: a batch of {step} does not fit into the memory of {self.device}; "
+                    "use a smaller batch_size"
+                ) from None
+            raise ModelError(
+                f"{self.name} failed on a batch of {step}: {one_line(error)}"
+            ) from None
+
+    def _fused_model(self, file: OnnxFile) -> bytes:
+        """Put the mask head in front of the model and decisions behind it."""
+        proto = with_head(file, self._input)
+        add_decisions(proto, self._output_name, self._columns, self.output, self._ending)
+        return bytes(proto.SerializeToString())
 
     def _probe(self) -> npt.NDArray[np.generic]:
         """Run two inputs to learn the true output shape, and whether the model takes two at once.

@@ -1,4 +1,4 @@
-"""Running a model with a mask head: buffers that stay on the device, one row of scores back."""
+"""Running a model with a mask head: buffers that stay on the device, few numbers a row back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from suffice.models.onnx_decisions import DECISIONS
 from suffice.models.onnx_file import require
 from suffice.models.onnx_masks import Feed
 
@@ -23,12 +24,13 @@ def bucket(rows: int) -> int:
 
 
 class FusedSession:
-    """A session of a model with a mask head.
+    """A session of a model with a mask head, and operators behind it that decide.
 
     Parameters
     ----------
     session : onnxruntime.InferenceSession
     output : str
+        Where the scores are.
     device : str
         ``cpu`` or ``cuda:N``.
     bound : bool
@@ -43,12 +45,19 @@ class FusedSession:
 
     def run(self, feed: Feed) -> npt.NDArray[np.generic]:
         """Scores as the model gives them, one row for each composite."""
+        return self._run(feed, self.output)
+
+    def decide(self, feed: Feed) -> npt.NDArray[np.float64]:
+        """Decisions ``[N, 8]`` about the feed's targets; the scores stay on the device."""
+        return self._run(feed, DECISIONS)
+
+    def _run(self, feed: Feed, output: str) -> npt.NDArray[Any]:
         if not self.bound:
-            return np.asarray(self.session.run([self.output], feed.arrays())[0])
+            return np.asarray(self.session.run([output], feed.arrays())[0])
         binding = self.session.io_binding()
         for name, array in feed.arrays().items():
             binding.bind_ortvalue_input(name, self._sent(name, array))
-        binding.bind_output(self.output, "cpu")
+        binding.bind_output(output, "cpu")
         self.session.run_with_iobinding(binding)
         return np.asarray(binding.copy_outputs_to_cpu()[0])
 

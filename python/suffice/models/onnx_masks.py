@@ -1,6 +1,7 @@
 """Masking fused into an ONNX graph: image, baseline and mask bits in, scores out (DESIGN.md 8).
 
 So that 6 kB a composite cross to a GPU instead of 600. The composites are the same bits as elsewhere.
+What leaves the device is decided by operators behind the graph (`suffice.models.onnx_decisions`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ import numpy.typing as npt
 
 from suffice.errors import ModelError
 from suffice.models.base import MaskPart
+from suffice.models.onnx_decisions import TARGETS
 from suffice.models.onnx_file import OnnxFile, require
+from suffice.models.onnx_graph import Builder, opset_of
 from suffice.models.onnx_input import ImageInput
 from suffice.types import Batch, FloatImage, PackedMasks
 
@@ -26,12 +29,12 @@ _BYTE = 8
 
 def can_fuse(file: OnnxFile) -> bool:
     """Whether a head can be put in front of a model: not where its weights lie in other files."""
-    return isinstance(file.source, bytes) and _opset(file.proto) >= LEAST_OPSET
+    return isinstance(file.source, bytes) and opset_of(file.proto) >= LEAST_OPSET
 
 
 def with_head(
     file: OnnxFile, image: ImageInput, choose: Literal["bits", "regions"] = "bits"
-) -> bytes:
+) -> Any:
     """Put a head in front of a model that makes its composites.
 
     Its inputs are ``suffice_images`` and ``suffice_baselines`` float32 ``[S, C, H, W]``,
@@ -48,8 +51,8 @@ def with_head(
 
     Returns
     -------
-    bytes
-        The model.
+    ModelProto
+        A copy of the model, with the head.
 
     Raises
     ------
@@ -59,97 +62,69 @@ def with_head(
     if not can_fuse(file):
         raise ModelError(
             f"{file.name}: a mask head needs opset {LEAST_OPSET} or later, this is "
-            f"{_opset(file.proto)}, and weights in the model itself"
+            f"{opset_of(file.proto)}, and weights in the model itself"
         )
-    onnx = require("onnx")
-    model: Any = onnx.ModelProto()
+    model = require("onnx").ModelProto()
     model.CopyFrom(file.proto)
-    head = _Head(onnx, model.graph, image)
-    head.build(choose)
-    return bytes(model.SerializeToString())
+    _Head(Builder(model, "suffice_head"), image).build(choose)
+    return model
 
 
 @dataclass(slots=True)
 class _Head:
     """Adds operators in front of a graph."""
 
-    onnx: Any
-    graph: Any
+    add: Builder
     image: ImageInput
-    count: int = 0
 
     def build(self, choose: str) -> None:
+        add, graph = self.add, self.add.graph
         channels, height, width = self.image.shape
-        old = list(self.graph.node)
-        del self.graph.node[:], self.graph.input[:]
-        types = self.onnx.TensorProto
-        self.input(IMAGES, types.FLOAT, ["S", channels, height, width])
-        self.input(BASELINES, types.FLOAT, ["S", channels, height, width])
-        self.input(WHICH, types.INT64, ["N"])
-        self.input(BITS, types.UINT8, ["N", "B"])
+        old = list(graph.node)
+        del graph.node[:], graph.input[:]
+        types = require("onnx").TensorProto
+        add.input(IMAGES, types.FLOAT, ["S", channels, height, width])
+        add.input(BASELINES, types.FLOAT, ["S", channels, height, width])
+        add.input(WHICH, types.INT64, ["N"])
+        add.input(BITS, types.UINT8, ["N", "B"])
         chosen = self.unpacked()
         if choose == "regions":
-            self.input(LABELS, types.INT64, [height, width])
-            kept = self.node("Gather", [chosen, LABELS], axis=1)
+            add.input(LABELS, types.INT64, [height, width])
+            kept = add.node("Gather", [chosen, LABELS], axis=1)
         else:
-            start, stop = self.constant([0]), self.constant([height * width])
-            kept = self.node("Slice", [chosen, start, stop, self.constant([1])])
-        kept = self.node("Reshape", [kept, self.constant([-1, 1, height, width])])
-        kept = self.node("Cast", [kept], to=types.BOOL)
-        image = self.node("Gather", [IMAGES, WHICH], axis=0)
-        baseline = self.node("Gather", [BASELINES, WHICH], axis=0)
-        self.convert(self.node("Where", [kept, image, baseline]))
-        self.graph.node.extend(old)
+            start, stop = add.constant([0]), add.constant([height * width])
+            kept = add.node("Slice", [chosen, start, stop, add.constant([1])])
+        kept = add.node("Reshape", [kept, add.constant([-1, 1, height, width])])
+        kept = add.node("Cast", [kept], to=types.BOOL)
+        image = add.node("Gather", [IMAGES, WHICH], axis=0)
+        baseline = add.node("Gather", [BASELINES, WHICH], axis=0)
+        self.convert(add.node("Where", [kept, image, baseline]))
+        graph.node.extend(old)
 
     def unpacked(self) -> str:
         """``[N, 8 B]`` of 0 and 1."""
-        types = self.onnx.TensorProto
-        wide = self.node("Cast", [BITS], to=types.INT32)
-        wide = self.node("Reshape", [wide, self.constant([0, -1, 1])])
-        powers = self.constant([2**k for k in range(_BYTE)], types.INT32)
-        shifted = self.node("Div", [wide, powers])
-        bits = self.node("Mod", [shifted, self.constant([2], types.INT32)])
-        return self.node("Reshape", [bits, self.constant([0, -1])])
+        add, types = self.add, require("onnx").TensorProto
+        wide = add.node("Cast", [BITS], to=types.INT32)
+        wide = add.node("Reshape", [wide, add.constant([0, -1, 1])])
+        powers = add.constant([2**k for k in range(_BYTE)], types.INT32)
+        shifted = add.node("Div", [wide, powers])
+        bits = add.node("Mod", [shifted, add.constant([2], types.INT32)])
+        return add.node("Reshape", [bits, add.constant([0, -1])])
 
     def convert(self, composite: str) -> None:
         """Make what the model takes, under its input's name."""
-        types = self.onnx.TensorProto
+        add, onnx = self.add, require("onnx")
+        types = onnx.TensorProto
         if self.image.layout == "NHWC":
-            composite = self.node("Transpose", [composite], perm=[0, 2, 3, 1])
+            composite = add.node("Transpose", [composite], perm=[0, 2, 3, 1])
         if self.image.dtype is np.uint8:
-            composite = self.node("Round", [composite])
-            low, high = (self.constant(v, types.FLOAT, ()) for v in ([0.0], [255.0]))
-            composite = self.node("Clip", [composite, low, high])
+            composite = add.node("Round", [composite])
+            low, high = (add.constant(v, types.FLOAT, ()) for v in ([0.0], [255.0]))
+            composite = add.node("Clip", [composite, low, high])
         kinds = {np.float32: types.FLOAT, np.float16: types.FLOAT16, np.float64: types.DOUBLE}
         kind = kinds.get(self.image.dtype, types.UINT8)
-        last = self.onnx.helper.make_node("Cast", [composite], [self.image.name], to=kind)
-        self.graph.node.append(last)
-
-    def input(self, name: str, kind: int, shape: list[Any]) -> None:
-        self.graph.input.append(self.onnx.helper.make_tensor_value_info(name, kind, shape))
-
-    def constant(
-        self, values: list[Any], kind: int | None = None, shape: tuple[int, ...] | None = None
-    ) -> str:
-        name = self.name()
-        kind = self.onnx.TensorProto.INT64 if kind is None else kind
-        dims = [len(values)] if shape is None else list(shape)
-        self.graph.initializer.append(self.onnx.helper.make_tensor(name, kind, dims, values))
-        return name
-
-    def node(self, operator: str, inputs: list[str], **attributes: Any) -> str:
-        name = self.name()
-        made = self.onnx.helper.make_node(operator, inputs, [name], **attributes)
-        self.graph.node.append(made)
-        return name
-
-    def name(self) -> str:
-        self.count += 1
-        return f"suffice_head_{self.count}"
-
-
-def _opset(proto: Any) -> int:
-    return max((o.version for o in proto.opset_import if o.domain in ("", "ai.onnx")), default=0)
+        last = onnx.helper.make_node("Cast", [composite], [self.image.name], to=kind)
+        add.graph.node.append(last)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +135,7 @@ class Feed:
     baselines: Batch
     which: npt.NDArray[np.int64]
     bits: npt.NDArray[np.uint8]
+    targets: npt.NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.which)
@@ -171,7 +147,8 @@ class Feed:
             return
         for start in range(0, len(self), step):
             rows = np.minimum(np.arange(start, start + step), len(self) - 1)
-            yield Feed(self.images, self.baselines, self.which[rows], self.bits[rows])
+            which, bits, targets = self.which[rows], self.bits[rows], self.targets[rows]
+            yield Feed(self.images, self.baselines, which, bits, targets)
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """By the inputs' names."""
@@ -180,6 +157,7 @@ class Feed:
             BASELINES: self.baselines,
             WHICH: self.which,
             BITS: self.bits,
+            TARGETS: self.targets,
         }
 
 
@@ -196,7 +174,7 @@ def feed_of_parts(parts: Sequence[MaskPart], rows: int, bytes_of: int) -> Feed:
     pairs: dict[tuple[int, int], int] = {}
     images: list[FloatImage] = []
     baselines: list[FloatImage] = []
-    which = np.empty(rows, np.int64)
+    which, targets = np.empty((2, rows), np.int64)
     bits = np.empty((rows, bytes_of), np.uint8)
     start = 0
     for part in parts:
@@ -205,17 +183,19 @@ def feed_of_parts(parts: Sequence[MaskPart], rows: int, bytes_of: int) -> Feed:
             images.append(part.image)
             baselines.append(part.baseline)
         stop = start + len(part)
-        which[start:stop] = number
+        which[start:stop], targets[start:stop] = number, part.target
         bits[start:stop] = as_bytes(part.masks)[:, :bytes_of]
         start = stop
-    which[start:], bits[start:] = which[start - 1], bits[start - 1]
-    return Feed(np.stack(images), np.stack(baselines), which, bits)
+    for array in (which, bits, targets):
+        array[start:] = array[start - 1]
+    return Feed(np.stack(images), np.stack(baselines), which, bits, targets)
 
 
 def feed_of_composites(batch: Batch, bytes_of: int) -> Feed:
     """Composites that are made already, as a fused model takes them."""
     bits = np.zeros((len(batch), bytes_of), np.uint8)
-    return Feed(batch, batch, np.arange(len(batch), dtype=np.int64), bits)
+    which = np.arange(len(batch), dtype=np.int64)
+    return Feed(batch, batch, which, bits, np.zeros_like(which))
 
 
 def as_bytes(masks: PackedMasks) -> npt.NDArray[np.uint8]:

@@ -20,8 +20,8 @@ Ending = Literal["softmax", "sigmoid"] | None
 """The activation a model ends with, as far as it can be read from its graph."""
 
 OUTPUT_KINDS: tuple[OutputKind, ...] = ("logits", "probabilities", "multilabel")
-_FLOOR = float(np.finfo(np.float32).tiny)
-_SLACK = 1e-3  # how far rounding may take a probability past 1
+FLOOR = float(np.finfo(np.float32).tiny)
+SLACK = 1e-3  # how far rounding may take a probability past 1
 
 
 def choose_output(declared: str | None, ending: Ending, columns: int) -> OutputKind:
@@ -75,15 +75,15 @@ def to_scores(raw: npt.NDArray[np.generic], output: OutputKind, ending: Ending =
     if output == "multilabel" and ending != "sigmoid":
         return raw.astype(np.float32, copy=False)
     p = raw.astype(np.float64)
-    if p.size and (np.nanmin(p, initial=0.0) < 0.0 or np.nanmax(p, initial=1.0) > 1.0 + _SLACK):
+    if p.size and (np.nanmin(p, initial=0.0) < 0.0 or np.nanmax(p, initial=1.0) > 1.0 + SLACK):
         raise ScoresError(
             f"expected probabilities from 0 to 1, got {np.nanmin(p):g} to {np.nanmax(p):g}; "
             "give output='logits' if the model ends without softmax"
         )
-    log_p = np.log(np.maximum(p, _FLOOR))
+    log_p = np.log(np.maximum(p, FLOOR))
     if output == "probabilities" and p.shape[1] > 1:
         return log_p.astype(np.float32)
-    log_rest = np.log(np.maximum(1.0 - p, _FLOOR))
+    log_rest = np.log(np.maximum(1.0 - p, FLOOR))
     if output == "multilabel":
         return (log_p - log_rest).astype(np.float32)
     return np.concatenate([log_rest, log_p], axis=1).astype(np.float32)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from suffice.models.scores import SLACK
 from suffice.models.torch_values import scores_of
 from suffice.types import OutputKind
-
-_SLACK = 1e-3  # how far rounding may take a probability past 1, as suffice.models.scores has it
 
 
 def device_scores(raw: Any, output: OutputKind) -> Any:
@@ -33,7 +32,7 @@ def device_scores(raw: Any, output: OutputKind) -> Any:
     raw = raw.float()
     z = scores_of(raw.double(), output).float()
     if output == "probabilities":
-        fine = ((raw >= 0.0) & (raw <= 1.0 + _SLACK)).all(dim=1, keepdim=True)
+        fine = ((raw >= 0.0) & (raw <= 1.0 + SLACK)).all(dim=1, keepdim=True)
         z = torch.where(fine, z, torch.nan)
     return z
 
