@@ -156,7 +156,7 @@ def report(rows: list[dict[str, Any]], total: int, ends: int, same: bool) -> Non
             f"{s['sound']} |"
         )
     told = (
-        f"\nStudies of {total} jobs with two workers, SIGKILL at random moments. Of "
+        f"\n\nStudies of {total} jobs with two workers, SIGKILL at random moments. Of "
         f"{ends} studies that were gone on with to their end, "
         f"{'all found' if same else 'NOT all found'} what an uninterrupted run finds, bit for bit."
     )

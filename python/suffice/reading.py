@@ -9,12 +9,17 @@ import io
 import json
 import math
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+Kinds = Mapping[str, tuple[type, ...]]
+"""Which types the values of an object may have, by name."""
+NUMBER = (int, float)
+NONE = type(None)
 
 UNPACKED_BYTES = 2**30
 UNPACKED_RATIO = 20
@@ -46,6 +51,26 @@ def _not_finite(text: str) -> NoReturn:
 def _finite(text: str) -> float:
     value = float(text)
     return value if math.isfinite(value) else _not_finite(text)
+
+
+def check_kinds(found: Any, kinds: Kinds, where: str, needed: bool = True) -> None:
+    """Check that an object of JSON has values of the right types; a bool is no number.
+
+    Raises
+    ------
+    ValueError
+        If it is no object, lacks a name (where they are needed), or a value is of another type.
+    """
+    if not isinstance(found, dict):
+        raise ValueError(f"the {where} should be an object, got {found!r:.40}")  # noqa: TRY004
+    for name, kind in kinds.items():
+        if name not in found:
+            if needed:
+                raise ValueError(f"the {where} lacks {name!r}")
+            continue
+        value = found[name]
+        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind):
+            raise ValueError(f"{name!r} of the {where} should not be {value!r:.40}")
 
 
 def parse_array(data: bytes) -> npt.NDArray[Any]:

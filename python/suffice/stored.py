@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from suffice.certificate import Certificate
+from suffice.reading import NONE, NUMBER, Kinds, check_kinds
 from suffice.types import JsonObject
 
-Kinds = Mapping[str, tuple[type, ...]]
-
-_NUMBER = (int, float)
-_NONE = type(None)
 _RECORD: Kinds = {
     "status": (str,),
     "reason": (str,),
@@ -19,14 +15,14 @@ _RECORD: Kinds = {
     "model": (dict,),
     "input_shape": (list,),
     "target": (int,),
-    "target_label": (str, _NONE),
+    "target_label": (str, NONE),
     "reference": (dict,),
     "method": (dict,),
     "criterion": (str,),
     "grain": (int,),
     "seed": (int,),
     "pixels": (int,),
-    "area": (*_NUMBER, _NONE),
+    "area": (*NUMBER, NONE),
     "sets": (list,),
     "evaluations": (int,),
     "recheck_evaluations": (int,),
@@ -34,17 +30,17 @@ _RECORD: Kinds = {
     "model_calls": (int,),
     "marginal": (int,),
     "seconds": (dict,),
-    "certificate": (dict, _NONE),
+    "certificate": (dict, NONE),
     "trace": (list,),
 }
 _PARTS: dict[str, Kinds] = {
-    "image": {"name": (str,), "sha256": (str,), "size": (list, _NONE), "crop_box": (list, _NONE)},
+    "image": {"name": (str,), "sha256": (str,), "size": (list, NONE), "crop_box": (list, NONE)},
     "model": {"name": (str,), "sha256": (str,)},
-    "reference": {"confidence": _NUMBER, "baselines": (list,)},
+    "reference": {"confidence": NUMBER, "baselines": (list,)},
     "method": {"name": (str,), "version": (str,), "settings": (dict,)},
-    "seconds": {"total": _NUMBER, "model": _NUMBER},
+    "seconds": {"total": NUMBER, "model": NUMBER},
 }
-_SET: Kinds = {"pixels": (int,), "area": _NUMBER, "certificate": (dict, _NONE)}
+_SET: Kinds = {"pixels": (int,), "area": NUMBER, "certificate": (dict, NONE)}
 _OPTIONAL: Kinds = {"rounds": (int,), "contrastive": (bool,)}
 _SET_OPTIONAL: Kinds = {"criterion": (str,), "grain": (int,)}
 
@@ -69,10 +65,10 @@ def check_record(record: Any) -> JsonObject:
     """
     if not isinstance(record, dict):
         raise ValueError(f"the record should be an object, got {type(record).__name__}")  # noqa: TRY004
-    _check(record, _RECORD, "record")
-    _check(record, _OPTIONAL, "record", needed=False)
+    check_kinds(record, _RECORD, "record")
+    check_kinds(record, _OPTIONAL, "record", needed=False)
     for name, kinds in _PARTS.items():
-        _check(record[name], kinds, name)
+        check_kinds(record[name], kinds, name)
     shape = record["input_shape"]
     if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
         raise ValueError(f"input_shape should be [C, H, W], got {shape!r}")
@@ -81,8 +77,8 @@ def check_record(record: Any) -> JsonObject:
     for entry in record["sets"]:
         if not isinstance(entry, dict):
             raise ValueError(f"sets should be objects, got {entry!r:.40}")  # noqa: TRY004
-        _check(entry, _SET, "set")
-        _check(entry, _SET_OPTIONAL, "set", needed=False)
+        check_kinds(entry, _SET, "set")
+        check_kinds(entry, _SET_OPTIONAL, "set", needed=False)
         _check_certificate(entry["certificate"])
     if record["method"]["name"] == "curve":
         levels = str(record["method"]["settings"].get("levels")).split(",")
@@ -91,21 +87,10 @@ def check_record(record: Any) -> JsonObject:
     return record
 
 
-def _check(found: JsonObject, kinds: Kinds, where: str, needed: bool = True) -> None:
-    for name, kind in kinds.items():
-        if name not in found:
-            if needed:
-                raise ValueError(f"the {where} lacks {name!r}")
-            continue
-        value = found[name]
-        if not isinstance(value, kind) or (isinstance(value, bool) and bool not in kind):
-            raise ValueError(f"{name!r} of the {where} should not be {value!r:.40}")
-
-
 def _check_box(box: Any) -> None:
     if box is None:
         return
-    whole = len(box) == 4 and all(isinstance(v, _NUMBER) and abs(v) < 2**31 for v in box)
+    whole = len(box) == 4 and all(isinstance(v, NUMBER) and abs(v) < 2**31 for v in box)
     if not whole or box[2] - box[0] < 1e-6 or box[3] - box[1] < 1e-6:
         raise ValueError(f"crop_box should be left, top, right, bottom, got {box!r:.60}")
 
@@ -119,7 +104,7 @@ def _check_certificate(data: JsonObject | None) -> None:
         raise ValueError(f"a certificate is not complete: {error}") from None
     numbers = (certificate.margin, certificate.confidence, certificate.eps)
     lists = (certificate.baselines, certificate.notes, certificate.disproved)
-    if not all(isinstance(v, _NUMBER) for v in numbers) or not all(
+    if not all(isinstance(v, NUMBER) for v in numbers) or not all(
         isinstance(v, list) for v in lists
     ):
         raise ValueError("a certificate has a value of another kind than it should")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -224,7 +225,7 @@ def test_without_matplotlib_results_are_written_without_pictures(options, photos
         [sys.executable, "-m", "suffice", "explain", photos, *options, "--out", out],
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(blocker.parent)},
+        env={**os.environ, "PYTHONPATH": str(blocker.parent)},
         check=False,
     )
     assert ran.returncode == 0, ran

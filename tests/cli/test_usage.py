@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -177,7 +178,7 @@ def test_debug_shows_the_traceback(photos, tmp_path) -> None:
             [sys.executable, "-m", "suffice", *map(str, words)],
             capture_output=True,
             text=True,
-            env={"SUFFICE_DEBUG": value},
+            env={**os.environ, "SUFFICE_DEBUG": value},
             check=False,
         )
         assert ran.returncode == 2

@@ -5,7 +5,9 @@ A reader may refuse with a `SufficeError` that says something. Whatever else it 
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+import json
 import struct
 import warnings
 import zlib
@@ -17,6 +19,7 @@ import numpy as np
 
 import suffice
 from fuzz import seeds
+from suffice.cli.quiz import _tables
 from suffice.cli.verify import find_records
 from suffice.errors import SufficeError
 from suffice.methods._arrays import read_array
@@ -24,7 +27,7 @@ from suffice.models.images import load_image
 from suffice.models.labels import read_labels
 from suffice.models.onnx_file import read_onnx
 from suffice.models.preprocess import Preprocess
-from suffice.study import StudyResult, merge
+from suffice.study import Checker, CheckReference, StudyResult, merge, score_quiz
 from suffice.study.blobs import Blob, decode
 from suffice.study.images import from_csv, from_npz
 from suffice.study.parse import read_design
@@ -136,6 +139,30 @@ def explanation(data: bytes, folder: Path) -> None:
     made.save(folder / "again")
 
 
+def reference(data: bytes, folder: Path) -> None:
+    """A reference of ``suffice check``: as it is written again, and an image compared with it."""
+    path = _file(folder, "r.json", data)
+    made = CheckReference.load(path)
+    assert CheckReference.from_dict(made.to_dict()).to_dict() == made.to_dict()
+    made.save(folder / "again.json")
+    for name in made.models:
+        assert made.photos(name) >= 0
+        for label, area in ((0, 0.0), (1, 0.3), (10**6, 1.0)):
+            found = dataclasses.astuple(made.sizes.check(name, label, area))
+            assert np.isfinite(found).all()
+    checked = Checker(made, seeds.halves()).check(np.eye(8, dtype=np.float32)[None])
+    json.dumps(checked.to_dict(), allow_nan=False)
+
+
+def quiz(data: bytes, folder: Path) -> None:
+    """The key of a quiz and files of answers: scores, and how they are told."""
+    key, *answers = data.split(SPLIT)
+    paths = [_file(folder, f"a{k}.json", part) for k, part in enumerate(answers[:5])]
+    scores = score_quiz(_file(folder, "key.json", key), paths)
+    json.dumps(scores.to_dict(), allow_nan=False)
+    "\n".join((*_tables(scores), *scores.notes)).encode()
+
+
 def npz(data: bytes, folder: Path) -> None:
     """Images of a study."""
     for item in itertools.islice(from_npz(_file(folder, f"{zlib.crc32(data)}.npz", data)), 3):
@@ -201,6 +228,8 @@ READERS: dict[str, Reader] = {
     "preprocess": Reader(preprocess, seeds.preprocessings, seeds.JSON_WORDS),
     "labels": Reader(labels, seeds.labels, (*seeds.JSON_WORDS, b"index", b"label", b'"', b",")),
     "explanation": Reader(explanation, seeds.explanations, seeds.JSON_WORDS),
+    "reference": Reader(reference, seeds.references, seeds.JSON_WORDS),
+    "quiz": Reader(quiz, seeds.quizzes, (*seeds.JSON_WORDS, b'"share"', b'"group"', b'"ms"')),
     "npz": Reader(npz, seeds.npz, seeds.ARRAY_WORDS),
     "table": Reader(
         table, seeds.tables, (b"path", b"label", b"name", b'"', b",", b"\r", b"\xc2\xb2")

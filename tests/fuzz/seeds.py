@@ -16,8 +16,10 @@ from PIL import Image
 import suffice
 from reference.onnx_models import linear_model, save_external
 from reference.photos import write_photo
-from suffice.study import Study
+from suffice.statistics import fit_reference
+from suffice.study import CheckReference, Study
 from suffice.study.blobs import encode_array, encode_mask, encode_responsibility
+from suffice.study.keys import canonical
 
 JSON_WORDS = (
     *(b"null", b"true", b"1e999", b"-1", b"NaN", b"Infinity", b"[", b"]", b"{", b"}", b'""'),
@@ -113,7 +115,7 @@ def images() -> list[bytes]:
         _picture("TIFF", compression="tiff_deflate"),
         _picture("WEBP"),
         _picture("PPM"),
-        _picture("ICO"),
+        _picture("ICO", sizes=[(13, 9)]),
         _picture("TGA"),
     ]
 
@@ -222,11 +224,76 @@ def blobs() -> list[bytes]:
 
 
 @functools.cache
-def _store() -> bytes:
-    def halves(batch):
+def halves():
+    """Two classes: which half is brighter."""
+
+    def scores(batch):
         return np.stack([batch[:, 0, :4].mean((1, 2)), batch[:, 0, 4:].mean((1, 2))], 1) * 9
 
-    clf = suffice.as_classifier(halves, input_shape=(1, 8, 8), fingerprint="halves")
+    return suffice.as_classifier(scores, input_shape=(1, 8, 8), fingerprint="halves")
+
+
+def references() -> list[bytes]:
+    """What `suffice check fit` writes, of one model."""
+    rng = np.random.default_rng(0)
+    sizes = fit_reference(["halves"] * 20, rng.integers(0, 2, 20), rng.uniform(0.1, 0.9, 20))
+    method = suffice.Minimal()
+    question = {
+        "method": {
+            "name": method.name,
+            "version": method.version,
+            "settings": json.loads(canonical(method.settings())),
+            "prune": False,
+        },
+        "criterion": "top1",
+        "contrastive": False,
+        "grain": 4,
+        "count": 1,
+        "overlap": 0.0,
+        "budget": 20,
+        "baselines": ["constant:-1"],
+        "seeds": [0, 1],
+    }
+    model = {
+        "sha256": "halves",
+        "preprocess": None,
+        "output_kind": halves().output,
+        "precision": "float32",
+        "counts": {"used": 20, "wrong": 1},
+    }
+    made = CheckReference(question, {"halves": model}, sizes, "s")
+    return [json.dumps(made.to_dict()).encode()]
+
+
+def quizzes() -> list[bytes]:
+    """A key of two photos at two shares, and what two viewers answered."""
+    shares = [0.05, 0.5]
+    items = {
+        f"{k}-{g}": {
+            "image": f"{k}.png",
+            "model": f"m{k}",
+            "label": k,
+            "target": 0,
+            "share": shares[(k + g) % 2],
+            "group": g + 1,
+        }
+        for k in range(2)
+        for g in range(2)
+    }
+    choices = [{"class": c, "name": n} for c, n in enumerate(("cat", "dog"))]
+    head = {"format": 1, "quiz": "q"}
+    key = {"kind": "suffice quiz key", **head, "shares": shares, "choices": choices, "items": items}
+    parts = [key]
+    for g in range(2):
+        answers = [{"item": f"{k}-{g}", "choice": (0, None)[k], "ms": 900 + g} for k in range(2)]
+        own = {"participant": f"p{g}", "code": "Eva", "group": g + 1, "started": f"2026-01-0{g}"}
+        parts.append({"kind": "suffice quiz answers", **head, **own, "answers": answers})
+    return [b"\n--8<--\n".join(json.dumps(part).encode() for part in parts)]
+
+
+@functools.cache
+def _store() -> bytes:
+    clf = halves()
     images = [np.eye(8, dtype=np.float32)[None] * (k + 1) for k in range(2)]
     study = Study(
         {"halves": clf}, images, ["minimal"], baselines="constant:-1", grains=4, budget=20

@@ -19,7 +19,7 @@ from reference.onnx_models import quadrant_weights
 from reference.photos import write_photo
 from reference.studies import SHAPE, answers, done, kill, query, start, wait_until, write_study
 from suffice.errors import SettingsError
-from suffice.study import Study
+from suffice.study import Study, StudyResult, merge
 from suffice.study import owner as owners
 from suffice.study.keys import Job
 from suffice.study.leases import Leases
@@ -228,6 +228,40 @@ def test_what_a_model_gets_wrong_now_and_then_is_asked_again(tmp_path: Path, spo
     assert query(tmp_path / "moody.db", "SELECT max(attempts) FROM jobs") > [(0,)]
     objects(quadrants).run(tmp_path / "good.db")
     assert answers(tmp_path / "moody.db") == answers(tmp_path / "good.db")
+
+
+def test_what_a_model_was_shown_when_it_failed_is_kept(tmp_path: Path) -> None:
+    def broken(x):
+        scores = quadrants(x)
+        scores[(x.max((1, 2, 3)) > 1.36) & (x == -1).any((1, 2, 3))] = np.nan
+        return scores
+
+    path = tmp_path / "s.db"
+    result = objects(broken, attempts=2).run(path)
+    failed = query(path, "SELECT key FROM jobs WHERE state = 'failed'")
+    assert 0 < len(failed) < 16
+    found = dict(result.composites())
+    assert sorted(found) == sorted(key for (key,) in failed)
+    for composite in found.values():
+        assert np.isnan(broken(composite[None])).all()
+        assert np.isfinite(quadrants(composite[None])).all()
+    assert len(list(result.explanations())) == 16 - len(failed)
+    merge(tmp_path / "joined.db", [path])
+    joined = dict(StudyResult(tmp_path / "joined.db").composites())
+    assert joined.keys() == found.keys()
+    # Other questions: failed jobs go with what was kept of them. A model that is mended: it goes too.
+    objects(quadrants, grains=8).run(tmp_path / "joined.db")
+    assert not list(StudyResult(tmp_path / "joined.db").composites())
+    mended = objects(quadrants, attempts=2).run(path, retry=True)
+    assert mended.counts == {"quadrants": {"done": 16}}
+    assert not list(mended.composites())
+
+
+def test_a_model_that_always_fails_does_not_fill_the_store(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("suffice.study.leases.COMPOSITES", 3)
+    result = objects(lambda x: quadrants(x) * np.nan, attempts=1).run(tmp_path / "s.db")
+    assert result.counts == {"quadrants": {"failed": 16}}
+    assert len(list(result.composites())) == 3
 
 
 def test_memory_that_runs_out_fails_one_image_with_advice(tmp_path: Path) -> None:

@@ -214,10 +214,16 @@ class Question:
         a row are given.
         """
         names = self.models if models is None else models
-        rows = self.first[self.first["model"].isin(list(names))]
+        photos: dict[str, dict[str, str]] = {}
+        columns = (self.first[name] for name in ("image_sha256", "model", "key", "area"))
+        for photo, model, key, area in zip(*columns, strict=True):
+            if model not in names:
+                continue
+            keys = photos.setdefault(photo, {})
+            if area == area:  # noqa: PLR0124  # not NaN
+                keys[model] = key
         with Store(self.reading.result.path, "read") as store:
-            for _, group in rows.groupby("image_sha256", sort=False):
-                keys = {r.model: r.key for r in group.itertuples() if r.area == r.area}
+            for keys in photos.values():
                 made = on_one_grid(self.reading, store, keys)
                 yield [made.get(name) for name in names]
 

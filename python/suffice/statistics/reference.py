@@ -10,9 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError
+from suffice.reading import NUMBER, Kinds, check_kinds
 from suffice.statistics.results import Floats, plain
 
 _FEWEST = 20
+_LEAST = 1e-12
+"""Variance within classes where all sets are of one size."""
+_FAR = 750.0
+"""No logarithm of an area is beyond: that of the smallest number above 0 is -745."""
+_FIT: Kinds = {
+    "mean": NUMBER,
+    "between": NUMBER,
+    "within": NUMBER,
+    "classes": (dict,),
+    "scores": (list,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +118,9 @@ class ReferenceSizes:
         larger = (1 + n - int(np.searchsorted(m.scores, z, "left"))) / (n + 1)
         smaller = (1 + int(np.searchsorted(m.scores, z, "right"))) / (n + 1)
         ends = np.quantile(m.scores, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-        low, high = np.exp(centre + spread * ends)
+        low, high = np.exp(np.minimum(centre + spread * ends, 0.0))
         return Unusual(
-            float(np.exp(centre)), float(low), min(1.0, float(high)), z, larger, smaller,
+            float(np.exp(centre)), float(low), float(high), z, larger, smaller,
             min(1.0, 2.0 * min(larger, smaller)), n, count, level,
         )  # fmt: skip
 
@@ -132,19 +144,39 @@ class ReferenceSizes:
         Raises
         ------
         InputError
-            If it is of another format.
+            If it is of another format, or holds what no fit gives.
         """
         if values.get("format") != 1:
             raise InputError(f"expected a reference of format 1, got {values.get('format')!r}")
-        models = {
-            name: _Model(
-                m["mean"], m["between"], m["within"],
-                {int(c): (int(v[0]), float(v[1])) for c, v in m["classes"].items()},
-                np.asarray(m["scores"], np.float64),
-            )
-            for name, m in values["models"].items()
-        }  # fmt: skip
+        try:
+            check_kinds(values, {"floor": NUMBER, "models": (dict,)}, "reference")
+            if not 0.0 < values["floor"] <= 1.0:
+                raise ValueError(f"the floor is no fraction: {values['floor']!r:.40}")
+            models = {name: _model(m) for name, m in values["models"].items()}
+        except (TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"the reference is damaged: {error}") from None
         return cls(models, values["floor"])
+
+
+def _model(found: Any) -> _Model:
+    """Check the fit of one model: whatever `ReferenceSizes.check` makes of it is finite."""
+    check_kinds(found, _FIT, "model")
+    numbers = [float(found[name]) for name in ("mean", "between", "within")]
+    classes = {int(c): (n, float(mean)) for c, (n, mean) in found["classes"].items()}
+    scores = np.asarray(found["scores"], np.float64)
+    logs = [numbers[0], *(mean for _, mean in classes.values())]
+    if not all(-_FAR <= log <= 0.0 for log in logs):
+        raise ValueError("a mean is not the logarithm of an area")
+    if not 0.0 <= numbers[1] <= _FAR**2 or not _LEAST <= numbers[2] <= _FAR**2:
+        raise ValueError("a variance is not one of logarithms of areas")
+    if any(type(n) is not int or not 0 < n < 2**53 for n, _ in classes.values()):
+        raise ValueError("a class should have a number of photos")
+    # Written so that NaN is refused too.
+    if scores.ndim != 1 or not len(scores) or not (np.abs(scores) <= _FAR / _LEAST).all():
+        raise ValueError("the scores should be a list of finite numbers")
+    if (np.diff(scores) < 0.0).any():
+        raise ValueError("the scores should be sorted")
+    return _Model(numbers[0], numbers[1], numbers[2], classes, scores)
 
 
 def fit_reference(
@@ -214,7 +246,7 @@ def _fit_one(y: Floats, labels: npt.NDArray[np.int64]) -> _Model:
         within = inside / (n - k)
         spread = n - float((sizes.astype(np.float64) ** 2).sum()) / n
         between = max(0.0, ((total - inside) - (k - 1) * within) / spread)
-    within = max(within, 1e-12)
+    within = max(within, _LEAST)
     left = sizes[place] - 1
     without = np.divide(sizes[place] * means[place] - y, left, out=np.full(n, mean), where=left > 0)
     centre, scale = _expected(mean, between, within, left, without)

@@ -59,15 +59,26 @@ def spearman(x: npt.ArrayLike, y: npt.ArrayLike) -> float:
     >>> spearman([1, 2, 3], [10, 30, 20])
     0.5
     """
-    a, b = _mean_ranks(np.asarray(x, np.float64)), _mean_ranks(np.asarray(y, np.float64))
+    return _of_places(_places(np.asarray(x, np.float64)), _places(np.asarray(y, np.float64)))
+
+
+def _places(values: Floats) -> npt.NDArray[np.int64]:
+    """The place of each value among the different ones, from 0."""
+    found: npt.NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
+    return found
+
+
+def _of_places(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64]) -> float:
+    """Spearman's correlation of places, which need no sorting; some may be of no value."""
+    a, b = _mean_ranks(x), _mean_ranks(y)
     a, b = a - a.mean(), b - b.mean()
     scale = math.sqrt(float(a @ a) * float(b @ b))
     return float(a @ b) / scale if scale else float("nan")
 
 
-def _mean_ranks(values: Floats) -> Floats:
+def _mean_ranks(place: npt.NDArray[np.int64]) -> Floats:
     """Ranks from 1, ties their mean: `scipy.stats.rankdata` without what it costs in a loop."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
+    count = np.bincount(place)
     ranks: Floats = (np.cumsum(count) - (count - 1) / 2.0)[place]
     return ranks
 
@@ -242,26 +253,33 @@ def within_correlation(
     a, b, names, photos = a[known], b[known], names[known], photos[known]
 
     labels, codes = np.unique(names, return_inverse=True)
+    # Places within groups are found once: draws of them have the same order.
+    places = np.zeros((2, len(a)), np.int64)
+    for code in range(len(labels)):
+        rows = codes == code
+        places[:, rows] = _places(a[rows]), _places(b[rows])
 
-    def each(u: Floats, v: Floats, g: npt.NDArray[np.int64]) -> Floats:
+    def each(
+        u: npt.NDArray[np.int64], v: npt.NDArray[np.int64], g: npt.NDArray[np.int64]
+    ) -> Floats:
         found = np.full(len(labels), np.nan)
         for code in range(len(labels)):
             rows = g == code
             if np.count_nonzero(rows) >= 3:
-                found[code] = spearman(u[rows], v[rows])
+                found[code] = _of_places(u[rows], v[rows])
         return found
 
-    def mean(u: Floats, v: Floats, g: npt.NDArray[np.int64]) -> float:
-        values = each(u, v, g)
+    def mean(*drawn: npt.NDArray[np.int64]) -> float:
+        values = each(*drawn)
         values = values[~np.isnan(values)]
         return float(values.mean()) if len(values) else float("nan")
 
     large = np.bincount(codes, minlength=len(labels)) >= 3
-    values = each(a, b, codes)
+    values = each(places[0], places[1], codes)
     found = {str(labels[c]): float(values[c]) for c in np.flatnonzero(large)}
     if not found:
         raise InputError("no group has three rows; nothing can be correlated")
     estimate = bootstrap(
-        mean, a, b, codes, clusters=photos, n_resamples=n_resamples, level=level, seed=seed
+        mean, *places, codes, clusters=photos, n_resamples=n_resamples, level=level, seed=seed
     )
     return found, estimate

@@ -72,11 +72,10 @@ def bootstrap(
         raise InputError(f"expected arrays of one length, got {[len(a) for a in data]}")
     if not 0.0 < level < 1.0 or n_resamples < 1 or method not in ("percentile", "bca"):
         raise InputError(f"level {level}, n_resamples {n_resamples} or method {method!r} is wrong")
-    rows = members_of(clusters, len(data[0]))
-    n = len(rows)
+    n, rows_of = _members(clusters, len(data[0]))
 
     def at(picked: npt.NDArray[np.int64]) -> float:
-        index = np.concatenate([rows[i] for i in picked]) if clusters is not None else picked
+        index = rows_of(picked)
         return float(statistic(*(array[index] for array in data)))
 
     value = float(statistic(*data))
@@ -222,16 +221,31 @@ def stratified_permutation(
     )  # fmt: skip
 
 
-def members_of(clusters: npt.ArrayLike | None, n: int) -> list[Any]:
-    """Rows of each cluster."""
+def _members(clusters: npt.ArrayLike | None, n: int) -> tuple[int, Callable[[Any], Any]]:
+    """How many clusters there are, and what gives the rows of drawn ones, one after the other."""
     if clusters is None:
-        return [np.array([i]) for i in range(n)]
+        return n, lambda picked: picked
+    place = places_of(clusters, n)
+    order, sizes = np.argsort(place, kind="stable"), np.bincount(place)
+    starts = np.cumsum(sizes) - sizes
+
+    def rows(picked: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        length = sizes[picked]
+        ends = np.cumsum(length)
+        shift = np.repeat(starts[picked] - (ends - length), length)
+        found: npt.NDArray[np.int64] = order[np.arange(len(shift)) + shift]
+        return found
+
+    return len(sizes), rows
+
+
+def places_of(clusters: npt.ArrayLike, n: int) -> npt.NDArray[np.int64]:
+    """The number of each row's cluster, in the order of their names."""
     names = np.asarray(clusters)
     if names.shape != (n,):
         raise InputError(f"expected {n} clusters, one a row, got {list(names.shape)}")
-    _, place = np.unique(names, return_inverse=True)
-    order = np.argsort(place, kind="stable")
-    return np.split(order, np.cumsum(np.bincount(place))[:-1])
+    found: npt.NDArray[np.int64] = np.unique(names, return_inverse=True)[1]
+    return found
 
 
 def _between(centred: Floats) -> float:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from suffice.errors import InputError
-from suffice.statistics.resample import members_of
+from suffice.statistics.resample import places_of
 from suffice.statistics.results import Floats
+
+_AT_ONCE = 2**21
+"""Numbers that are drawn together: they and what they are converted to take tens of megabytes."""
+_KEPT = 2**25
+"""Numbers that are kept, of two bytes each: those of 16,000 photos."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +86,8 @@ def size_curve(
     known = ~np.isnan(values)
     # Means of weighted clusters: resampling is a product of counts and sums.
     sums, counts = _by_cluster([np.where(known, values, 0.0), known.astype(np.float64)], clusters)
-    weights = _weights(len(sums), n_resamples, seed)
-    draws = _ratio(weights @ sums, weights @ counts)
+    resampled = _resampled([sums, counts], n_resamples, seed)
+    draws = _ratio(resampled[0], resampled[1])
     value = _ratio(sums.sum(axis=0), counts.sum(axis=0))
     low, high = _interval(draws, level)
     return ThresholdCurve(at, value, low, high, known.sum(axis=0), None, level, "mean size")
@@ -133,8 +141,8 @@ def correctness_curve(
         use = known & (right == answer)[:, None]
         parts += [np.where(use, values, 0.0), use.astype(np.float64)]
     s1, n1, s0, n0 = _by_cluster(parts, clusters)
-    weights = _weights(len(s1), n_resamples, seed)
-    draws = _ratio(weights @ s1, weights @ n1) - _ratio(weights @ s0, weights @ n0)
+    drawn = _resampled([s1, n1, s0, n0], n_resamples, seed)
+    draws = _ratio(drawn[0], drawn[1]) - _ratio(drawn[2], drawn[3])
     value = _ratio(s1.sum(axis=0), n1.sum(axis=0)) - _ratio(s0.sum(axis=0), n0.sum(axis=0))
     low, high = _interval(draws, level)
     n = [part.sum(axis=0).astype(np.int64) for part in (n1, n0)]
@@ -153,13 +161,43 @@ def _checked(thresholds: npt.ArrayLike, sizes: npt.ArrayLike) -> tuple[Floats, F
 def _by_cluster(parts: list[Floats], clusters: npt.ArrayLike | None) -> list[Floats]:
     if clusters is None:
         return parts
-    rows = members_of(clusters, len(parts[0]))
-    return [np.stack([part[row].sum(axis=0) for row in rows]) for part in parts]
+    place = places_of(clusters, len(parts[0]))
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    return [np.add.reduceat(part[order], starts, axis=0) for part in parts]
 
 
-def _weights(n: int, n_resamples: int, seed: int) -> Floats:
+def _resampled(parts: list[Floats], n_resamples: int, seed: int) -> list[Floats]:
+    """Sums over resampled clusters: of each part [n, T] an array [n_resamples, T]."""
+    side_by_side = np.concatenate(parts, axis=1)
+    made = [
+        counts.astype(np.float64) @ side_by_side
+        for counts in _counts(len(side_by_side), n_resamples, seed)
+    ]
+    return np.split(np.concatenate(made), len(parts), axis=1)
+
+
+def _counts(n: int, n_resamples: int, seed: int) -> Iterable[npt.NDArray[np.integer[Any]]]:
+    """How often each of n clusters is drawn, some resamples at a time.
+
+    Drawing costs more than all sums, and the models of a study have the same photos: what is not
+    too large is kept for the next of them.
+    """
+    small = n * n_resamples <= _KEPT and n < 2**16
+    return _kept(n, n_resamples, seed) if small else _drawn(n, n_resamples, seed)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept(n: int, n_resamples: int, seed: int) -> list[npt.NDArray[np.integer[Any]]]:
+    return [counts.astype(np.uint16) for counts in _drawn(n, n_resamples, seed)]
+
+
+def _drawn(n: int, n_resamples: int, seed: int) -> Iterator[npt.NDArray[np.integer[Any]]]:
     rng = np.random.default_rng(seed)
-    return rng.multinomial(n, np.full(n, 1.0 / n), n_resamples).astype(np.float64)
+    chances = np.full(n, 1.0 / n)
+    most = max(1, _AT_ONCE // n)
+    for start in range(0, n_resamples, most):
+        yield rng.multinomial(n, chances, min(most, n_resamples - start))
 
 
 def _ratio(sums: Floats, counts: Floats) -> Floats:

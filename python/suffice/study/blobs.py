@@ -16,6 +16,8 @@ from suffice.reading import UNPACKED_BYTES, first_line, parse_array
 from suffice.types import JsonObject, Responsibility
 
 Keep = Literal["none", "ranks", "float32"]
+COMPOSITE = "composite"
+"""Kind of the blob of a failed job: what its model was shown when it failed."""
 _LEVELS = 2**16
 
 
@@ -26,7 +28,8 @@ class Blob:
     Attributes
     ----------
     kind : str
-        ``set:K``, ``extra:NAME``, ``array:NAME`` or ``responsibility``.
+        ``set:K``, ``extra:NAME``, ``array:NAME`` or ``responsibility``; of a failed job
+        ``composite``.
     encoding : str
         ``bits``, ``ranks``, ``float32`` or ``npy``.
     height, width : int

@@ -16,6 +16,7 @@ from suffice.errors import InputError, SettingsError
 from suffice.explanation import write_atomically
 from suffice.methods import all_methods
 from suffice.methods.base import Method
+from suffice.reading import NONE, NUMBER, Kinds, check_kinds, parse_json
 from suffice.statistics.reference import ReferenceSizes, fit_reference
 from suffice.study.keys import canonical
 from suffice.study.result import StudyResult
@@ -29,6 +30,32 @@ FORMAT = 1
 FEWEST = 20
 OF_THE_MODEL = ("model", "preprocess", "output_kind", "precision")
 OF_THE_ROW = ("image", "seed", "target")
+_REFERENCE: Kinds = {
+    "suffice": (str,),
+    "study": (str,),
+    "question": (dict,),
+    "models": (dict,),
+    "sizes": (dict,),
+}
+_QUESTION: Kinds = {
+    "method": (dict,),
+    "criterion": (str,),
+    "contrastive": (bool,),
+    "grain": (int,),
+    "count": (int,),
+    "overlap": NUMBER,
+    "budget": (int, NONE),
+    "baselines": (list,),
+    "seeds": (list,),
+}
+_METHOD: Kinds = {"name": (str,), "version": (str,), "settings": (dict,), "prune": (bool,)}
+_MODEL: Kinds = {
+    "sha256": (str,),
+    "preprocess": (dict, NONE),
+    "output_kind": (str,),
+    "precision": (str,),
+    "counts": (dict,),
+}
 CHOICES = ("model", "method", "criterion", "baseline", "grain", "seed")
 
 
@@ -187,15 +214,18 @@ class CheckReference:
         """
         if data.get("kind") != "suffice check reference":
             raise InputError("this is no reference of suffice check fit")
-        if data["format"] != FORMAT:
+        if data.get("format") != FORMAT:
             raise InputError(
-                f"the reference has format {data['format']}, this version reads {FORMAT}"
+                f"the reference has format {data.get('format')!r:.40}, this version reads {FORMAT}"
             )
         try:
-            sizes = ReferenceSizes.from_dict(data["sizes"])
-            return cls(data["question"], data["models"], sizes, data["study"], data["suffice"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the reference is damaged: {error!r}") from None
+            _check(data)
+        except ValueError as error:
+            raise InputError(f"the reference is damaged: {error}") from None
+        sizes = ReferenceSizes.from_dict(data["sizes"])
+        if missing := [name for name in data["models"] if name not in sizes.models]:
+            raise InputError(f"the reference is damaged: no sizes of {missing[0]!r:.40}")
+        return cls(data["question"], data["models"], sizes, data["study"], data["suffice"])
 
     def save(self, path: str | Path) -> Path:
         """Write it as JSON."""
@@ -212,7 +242,7 @@ class CheckReference:
             If it can't be read or is something else.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = parse_json(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"{path} can't be read: {error.strerror}") from None
         except ValueError as error:
@@ -221,6 +251,24 @@ class CheckReference:
             return cls.from_dict(data if isinstance(data, dict) else {})
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
+
+
+def _check(data: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for what a `Checker` could not use."""
+    check_kinds(data, _REFERENCE, "reference")
+    question = data["question"]
+    check_kinds(question, _QUESTION, "question")
+    check_kinds(question["method"], _METHOD, "method")
+    seeds, baselines = question["seeds"], question["baselines"]
+    if not seeds or not all(type(seed) is int for seed in seeds):
+        raise ValueError(f"seeds should be whole numbers, got {seeds!r:.40}")
+    if not baselines or not all(isinstance(spec, str) for spec in baselines):
+        raise ValueError(f"baselines should be names, got {baselines!r:.40}")
+    for name, entry in data["models"].items():
+        check_kinds(entry, _MODEL, f"model {name:.40}")
+        check_kinds(entry["counts"], {"used": (int,)}, "counts")
+        if entry["counts"]["used"] < 1:
+            raise ValueError(f"model {name:.40} has no photos: {entry['counts']['used']!r:.40}")
 
 
 def make_method(question: Mapping[str, Any]) -> Method:

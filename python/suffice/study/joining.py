@@ -70,6 +70,11 @@ def _take(store: Store, source: Path) -> None:
                 "WHERE main.jobs.state = 'open' AND excluded.state = 'failed'"
             )
             db.execute(
+                "INSERT OR IGNORE INTO main.blobs SELECT b.* FROM other.blobs b "
+                "JOIN other.jobs theirs USING (key) JOIN main.jobs ours USING (key) "
+                "WHERE theirs.state = 'failed' AND ours.state = 'failed'"
+            )
+            db.execute(
                 "CREATE TEMP TABLE fresh AS SELECT key FROM other.explanations "
                 "WHERE key NOT IN (SELECT key FROM main.explanations)"
             )
@@ -77,6 +82,7 @@ def _take(store: Store, source: Path) -> None:
                 f"INSERT INTO main.explanations ({columns}) SELECT {columns} "
                 "FROM other.explanations WHERE key IN (SELECT key FROM fresh)"
             )
+            db.execute("DELETE FROM main.blobs WHERE key IN (SELECT key FROM fresh)")
             db.execute(
                 "INSERT INTO main.blobs SELECT * FROM other.blobs "
                 "WHERE key IN (SELECT key FROM fresh)"

@@ -10,17 +10,21 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from suffice.errors import StoreError
+from suffice.study.blobs import Blob
 from suffice.study.keys import Job
 from suffice.study.owner import is_dead
 from suffice.study.store import JOB_COLUMNS, Store
 
 SECONDS = 60.0
+COMPOSITES = 100
+"""Of so many failed jobs a store keeps what their model was shown: where all fail, it stays small."""
 _FIELDS = ", ".join((*JOB_COLUMNS, 'grp AS "group"', "question"))
 
 
@@ -119,8 +123,15 @@ class Leases:
         )
         return (best["grp"],), bool(best["tried"])
 
-    def fail(self, key: str, error: str) -> bool:
+    def fail(self, key: str, error: str, blobs: Sequence[Blob] = ()) -> bool:
         """Note a failed attempt; the job is open again, or recorded as failed after the last.
+
+        Parameters
+        ----------
+        key : str
+        error : str
+        blobs : sequence of Blob
+            What the model was shown; kept of the first `COMPOSITES` failed jobs of a store.
 
         Returns
         -------
@@ -135,7 +146,10 @@ class Leases:
                 (error, self.attempts, key, self.owner),
             )
             row = self.store.db.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
-        return bool(row[0] == "failed")
+            failed = bool(row[0] == "failed")
+            if failed and blobs and self.store.failed() <= COMPOSITES:
+                self.store.put_blobs(key, blobs)
+        return failed
 
     def release(self) -> None:
         """Open what is leased and was not begun or not finished."""

@@ -15,11 +15,11 @@ from suffice.explanation import Explanation
 from suffice.reading import parse_json
 from suffice.statistics.frame import import_pandas
 from suffice.study import export
-from suffice.study.blobs import decode, explanation_from
+from suffice.study.blobs import COMPOSITE, decode, explanation_from
 from suffice.study.images import Item
 from suffice.study.probes import table
 from suffice.study.store import Store
-from suffice.types import JsonObject
+from suffice.types import FloatImage, JsonObject
 
 COLUMNS = (
     *("model", "architecture", "image", "image_sha256", "label", "method", "criterion"),
@@ -235,6 +235,18 @@ class StudyResult:
         for at, mask in found.items():
             masks[at] = mask
         return masks
+
+    def composites(self) -> Iterator[tuple[str, FloatImage]]:
+        """What models were shown when their scores were no scores, with the keys of failed jobs.
+
+        ``float32 [C, H, W]`` each, one after the other; of the first 100 failed jobs of a store.
+        """
+        with Store(self.path, "read") as store:
+            rows = store.query("SELECT key FROM jobs WHERE state = 'failed' ORDER BY position")
+            for (key,) in rows:
+                if self._keys is None or key in self._keys:
+                    for blob in store.blobs(key, COMPOSITE):
+                        yield key, decode(blob)
 
     def explanations(self, rows: Any = None) -> Iterator[Explanation]:
         """The explanations of rows, one after the other; failed rows have none.

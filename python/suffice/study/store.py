@@ -230,6 +230,14 @@ class Store:
         with self._told():
             return self.db.execute(sql, values).fetchall()
 
+    def put_blobs(self, key: str, blobs: Sequence[Blob]) -> None:
+        """Keep the arrays of a job, within a transaction; those it has go."""
+        self.db.execute("DELETE FROM blobs WHERE key = ?", (key,))
+        self.db.executemany(
+            "INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?)",
+            [(key, b.kind, b.encoding, b.height, b.width, b.data) for b in blobs],
+        )
+
     # -- meta -----------------------------------------------------------------------------------
 
     def meta(self, name: str) -> str | None:
@@ -257,10 +265,10 @@ class Store:
             self.db.execute("CREATE TEMP TABLE IF NOT EXISTS asked (key TEXT PRIMARY KEY)")
             self.db.execute("DELETE FROM asked")
             self.db.executemany("INSERT INTO asked VALUES (?)", [(job.key,) for job in jobs])
-            self.db.execute(
-                "DELETE FROM jobs WHERE state IN ('open', 'failed') "
-                "AND key NOT IN (SELECT key FROM asked)"
-            )
+            gone = "state IN ('open', 'failed') AND key NOT IN (SELECT key FROM asked)"
+            # A failed job may have what its model was shown.
+            self.db.execute(f"DELETE FROM blobs WHERE key IN (SELECT key FROM jobs WHERE {gone})")
+            self.db.execute(f"DELETE FROM jobs WHERE {gone}")
             before = self.total()
             self.db.executemany(
                 f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks}) "
@@ -294,6 +302,10 @@ class Store:
                 states[state] = states.get(state, 0) + 1
         return found
 
+    def failed(self) -> int:
+        """How many jobs have failed."""
+        return int(self.query("SELECT count(*) FROM jobs WHERE state = 'failed'")[0][0])
+
     def evaluations(self) -> int:
         """Evaluations of all finished jobs."""
         query = "SELECT coalesce(sum(evaluations), 0) FROM explanations"
@@ -324,10 +336,7 @@ class Store:
                 (key, *(row[c] for c in RESULT_COLUMNS)),
             ).rowcount
             if fresh:
-                self.db.executemany(
-                    "INSERT INTO blobs VALUES (?, ?, ?, ?, ?, ?)",
-                    [(key, b.kind, b.encoding, b.height, b.width, b.data) for b in blobs],
-                )
+                self.put_blobs(key, blobs)
             self.db.execute(
                 "UPDATE jobs SET state = 'done', owner = NULL, expires = NULL, error = NULL "
                 "WHERE key = ?",

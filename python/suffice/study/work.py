@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from suffice.errors import DeviceMemoryError
 from suffice.explanation import Explanation
-from suffice.study.blobs import Blob, blobs_of
+from suffice.study.blobs import COMPOSITE, Blob, blobs_of, encode_array
 from suffice.study.design import Design
 from suffice.study.images import Item
 from suffice.study.keys import Job
@@ -32,7 +32,7 @@ _NO_MEMORY = re.compile(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """What became of one job: a row and blobs, or an error."""
+    """What became of one job: a row and blobs, or an error and what the model was shown."""
 
     job: Job
     row: JsonObject | None
@@ -133,7 +133,7 @@ class Bench:
 
     def _done(self, job: Job, result: Any) -> Done:
         if not isinstance(result, Explanation):
-            return Done(job, None, error=describe(result.error))
+            return Done(job, None, shown(result.error), describe(result.error))
         result.record["image"]["name"] = job.image
         return Done(job, row_of(result), blobs_of(result, self.design.responsibility))
 
@@ -151,6 +151,12 @@ def describe(error: BaseException) -> str:
     if isinstance(error, (MemoryError, DeviceMemoryError)) or _NO_MEMORY.search(text):
         text += "; memory ran out: give the model a smaller batch_size, or use fewer workers"
     return text
+
+
+def shown(error: BaseException) -> Sequence[Blob]:
+    """What the model was shown when its scores were no scores; nothing of other errors."""
+    composite = getattr(error, "composite", None)
+    return () if composite is None else (encode_array(COMPOSITE, composite),)
 
 
 def row_of(explanation: Explanation) -> JsonObject:
@@ -212,6 +218,6 @@ def work(
 def keep(leases: Leases, done: Done) -> None:
     """Commit what became of a job."""
     if done.row is None:
-        leases.fail(done.job.key, done.error)
+        leases.fail(done.job.key, done.error, done.blobs)
     else:
         leases.store.put(done.job.key, done.row, done.blobs)

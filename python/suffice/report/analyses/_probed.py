@@ -40,9 +40,11 @@ def probed(question: Question, name: str) -> list[JsonObject]:
     Skip
         If there are none.
     """
-    rows = {row.key: row for row in question.first.itertuples()}
-    found = []
-    for value in _values(question.reading, name):
+    values, found = _values(question.reading, name), []
+    first, asked = question.first, {value["key"] for value in values}
+    some = first[[key in asked for key in first["key"]]]
+    rows = {row.key: row for row in some.itertuples()}
+    for value in values:
         row = rows.get(value["key"])
         if row is not None:
             label = None if not isinstance(row.label, (int, np.integer)) else int(row.label)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from suffice.errors import InputError
+from suffice.reading import NUMBER, Kinds, check_kinds, parse_json
 from suffice.types import JsonObject
+
+_LEAST = 1e-9
+"""Smallest share of pixels: no photo has so many that less of it would be one."""
+_LONGEST = 1e12
+"""Milliseconds; thirty years."""
+_KEY: Kinds = {"quiz": (str,), "shares": (list,), "choices": (list,), "items": (dict,)}
+_CHOICE: Kinds = {"class": (int,), "name": (str,)}
+_ITEM: Kinds = {
+    "model": (str,),
+    "label": (int,),
+    "target": (int,),
+    "share": NUMBER,
+    "group": (int,),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,7 @@ def read_json(path: str | Path, kind: str) -> JsonObject:
         If it can't be read, or is something else.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = parse_json(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from None
     except ValueError as error:
@@ -74,8 +88,43 @@ def read_json(path: str | Path, kind: str) -> JsonObject:
     if not isinstance(data, dict) or data.get("kind") != kind:
         raise InputError(f"{path} holds no {kind.removeprefix('suffice ')}")
     if data.get("format") != 1:
-        raise InputError(f"{path} has format {data.get('format')!r}, this version reads 1")
+        raise InputError(f"{path} has format {data.get('format')!r:.40}, this version reads 1")
     return data
+
+
+def check_key(key: JsonObject, source: str) -> None:
+    """Check that a key has what scores are made of.
+
+    Raises
+    ------
+    InputError
+        If it lacks something, or an item is of a class, share or group that the quiz has not.
+    """
+    try:
+        check_kinds(key, _KEY, "key")
+        shares = key["shares"]
+        if not shares or not all(type(s) in (int, float) and _LEAST <= s <= 1.0 for s in shares):
+            raise ValueError(f"shares should be fractions, got {shares!r:.40}")
+        if len(set(shares)) < len(shares):
+            raise ValueError("a share is there twice")
+        for choice in key["choices"]:
+            check_kinds(choice, _CHOICE, "choice")
+        known = {choice["class"] for choice in key["choices"]}
+        if len(known) < len(key["choices"]):
+            raise ValueError("a class is there twice")
+        for name, item in key["items"].items():
+            check_kinds(item, _ITEM, f"item {name:.40}")
+            _check_item(name, item, shares, known)
+    except ValueError as error:
+        raise InputError(f"{source} is a damaged key: {error}") from None
+
+
+def _check_item(name: str, item: JsonObject, shares: list[float], known: set[int]) -> None:
+    for what, there in (("share", shares), ("label", known), ("target", known)):
+        if item[what] not in there:
+            raise ValueError(f"{what} {item[what]!r:.40} of item {name:.40} is none of the quiz")
+    if not 1 <= item["group"] <= len(shares):
+        raise ValueError(f"group {item['group']!r:.40} of item {name:.40} is none of the quiz")
 
 
 def read_sheet(data: JsonObject, key: JsonObject, source: str) -> Sheet:
@@ -95,12 +144,12 @@ def read_sheet(data: JsonObject, key: JsonObject, source: str) -> Sheet:
     """
     if data.get("quiz") != key["quiz"]:
         raise InputError(
-            f"{source} answers another quiz ({data.get('quiz')}), the key is of {key['quiz']}"
+            f"{source} answers another quiz ({data.get('quiz')!s:.40}), the key is of {key['quiz']}"
         )
     groups = len(key["shares"])
     group = data.get("group")
     if type(group) is not int or not 1 <= group <= groups:
-        raise InputError(f"{source}: group should be from 1 to {groups}, got {group!r}")
+        raise InputError(f"{source}: group should be from 1 to {groups}, got {group!r:.40}")
     participant, given = data.get("participant"), data.get("answers")
     if not isinstance(participant, str) or not participant or not isinstance(given, list):
         raise InputError(f"{source}: expected a participant and a list of answers")
@@ -115,16 +164,16 @@ def read_sheet(data: JsonObject, key: JsonObject, source: str) -> Sheet:
 
 def _answer(one: Any, key: JsonObject, group: int, participant: str, source: str) -> Answer:
     if not isinstance(one, dict) or str(one.get("item")) not in key["items"]:
-        raise InputError(f"{source}: {one!r} is no answer to an item of this quiz")
+        raise InputError(f"{source}: {one!r:.60} is no answer to an item of this quiz")
     item = key["items"][str(one["item"])]
     if item["group"] != group:
         raise InputError(f"{source}: item {one['item']} is not shown to group {group}")
     choice, ms = one.get("choice"), one.get("ms")
     known = [c["class"] for c in key["choices"]]
     if choice is not None and (type(choice) is not int or choice not in known):
-        raise InputError(f"{source}: {choice!r} is no class of this quiz")
-    if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms < float("inf"):
-        raise InputError(f"{source}: a time should be in milliseconds, got {ms!r}")
+        raise InputError(f"{source}: {choice!r:.40} is no class of this quiz")
+    if isinstance(ms, bool) or not isinstance(ms, (int, float)) or not 0 <= ms <= _LONGEST:
+        raise InputError(f"{source}: a time should be in milliseconds, got {ms!r:.40}")
     return Answer(participant, item, choice, ms / 1000.0, bool(one.get("away", False)))
 
 

@@ -11,7 +11,15 @@ from typing import Any
 
 from suffice.errors import InputError
 from suffice.statistics.proportion import wilson
-from suffice.study.quiz.answers import Answer, Sheet, answers_of, one_each, read_json, read_sheet
+from suffice.study.quiz.answers import (
+    Answer,
+    Sheet,
+    answers_of,
+    check_key,
+    one_each,
+    read_json,
+    read_sheet,
+)
 from suffice.types import JsonObject
 
 PUBLISHED = {0.05: 0.192, 0.3: 0.400, 0.5: 0.682}
@@ -117,7 +125,10 @@ def score_quiz(
         If a file is no such file, is of another quiz, or holds what the page does not write.
     """
     if not isinstance(key, dict):
-        key = read_json(key, "suffice quiz key")
+        name, key = str(key), read_json(key, "suffice quiz key")
+    else:
+        name = "this"
+    check_key(key, name)
     sheets = []
     for k, given in enumerate(answers, 1):
         name = f"answers {k}" if isinstance(given, dict) else str(given)
