@@ -73,6 +73,7 @@ def groups() -> dict[str, list[Job]]:
         "minimal": [Job(i) for i in items],
         "rex": [Job(i, "rex") for i in rex_items()],
         "relative": [Job(i, criterion=level) for i in relative],
+        "rex-relative": [Job(i, "rex", criterion=level) for i in relative],
         "stability": [Job(i, seed=s) for s in peer_store.STABILITY_SEEDS for i in stable]
         + [Job(i, variant=v) for v in peer_store.VARIANTS for i in stable],
         "thorough": [Job(i, effort=THOROUGH) for i in stable]
