@@ -206,13 +206,15 @@ def stratified_permutation(
     weight = float((ones * (sizes - ones) / sizes).sum())
     seen = float(centred[f].sum()) / weight
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    # The flagged of a stratum are its first `ones` values in a random order: these places of it.
+    inside = np.flatnonzero(np.arange(len(y)) - starts[place] < ones[place])
+    strata_from = place.astype(np.float64)
     rng = np.random.default_rng(seed)
     beyond = 0
     for _ in range(n_resamples):
-        # The flagged of a stratum are its first `ones` values in a random order.
-        shuffled = centred[np.argsort(place + 0.5 * rng.random(len(y)))]
-        inside = np.arange(len(y)) - starts[place] < ones[place]
-        beyond += abs(float(shuffled[inside].sum()) / weight) >= abs(seen) * (1.0 - 1e-12)
+        order = np.argsort(strata_from + 0.5 * rng.random(len(y)))
+        drawn = float(centred[order[inside]].sum())
+        beyond += abs(drawn / weight) >= abs(seen) * (1.0 - 1e-12)
     p = (1 + beyond) / (1 + n_resamples)
     return HypothesisTest(
         "stratified permutation", seen, None, p, math.log(p), seen, "mean_difference", len(y),

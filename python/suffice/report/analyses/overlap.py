@@ -172,10 +172,9 @@ def _kinds(question: Question, names: Sequence[str]) -> dict[str, npt.NDArray[np
         "without empty": np.zeros(shape, np.bool_),
         "without uncertified": np.zeros(shape, np.bool_),
     }
-    for r in rows.itertuples():
-        at = order[r.image_sha256], place[r.model]
-        kinds["without empty"][at] = r.status == "empty"
-        kinds["without uncertified"][at] = not r.certified
+    at = (rows["image_sha256"].map(order).to_numpy(), rows["model"].map(place).to_numpy())
+    kinds["without empty"][at] = (rows["status"] == "empty").to_numpy(bool)
+    kinds["without uncertified"][at] = ~rows["certified"].to_numpy(bool)
     return kinds
 
 
