@@ -221,7 +221,8 @@ class Question:
         """
         names = self.models if models is None else models
         photos: dict[str, dict[str, str]] = {}
-        columns = (self.first[name] for name in ("image_sha256", "model", "key", "area"))
+        names_of = ("image_sha256", "model", "key", "area")
+        columns = (self.first[name].to_numpy(object) for name in names_of)
         for photo, model, key, area in zip(*columns, strict=True):
             if model not in names:
                 continue

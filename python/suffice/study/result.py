@@ -287,7 +287,7 @@ class StudyResult:
     def _keys_of(self, rows: Any) -> Sequence[str]:
         if rows is None:
             return [row["key"] for row in self.rows()]
-        return list(rows["key"] if hasattr(rows, "columns") else rows)
+        return list(rows["key"].to_numpy(object) if hasattr(rows, "columns") else rows)
 
     def export(self, path: str | Path, kind: str | None = None) -> Path:
         """Write the table or the masks to a file.

@@ -165,7 +165,7 @@ def _without(question: Question, found: Overlap, names: Sequence[str]) -> list[B
 def _kinds(question: Question, names: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
     """Which sets are empty, or not certified; photos by models in the order of `photos`."""
     rows = question.first
-    order = {sha: k for k, sha in enumerate(dict.fromkeys(rows["image_sha256"]))}
+    order = {sha: k for k, sha in enumerate(rows["image_sha256"].unique())}
     place = {name: k for k, name in enumerate(names)}
     shape = (len(order), len(names))
     kinds = {
