@@ -31,6 +31,7 @@ import corpus
 import suffice
 from common import ROOT, ZOO, model_file, spread, write
 from suffice import comparators, metrics
+from suffice.methods.base import registered
 from suffice.models.images import load_image
 
 STORE = ROOT / "benchmarks" / "cache" / "all_methods.jsonl"
@@ -133,6 +134,7 @@ def run(picture: Picture, name: str, make: Callable[[], Any]) -> dict[str, Any]:
         "key": f"{picture.key}|{name}",
         "part": picture.part,
         "method": name,
+        "version": exp.record["method"]["version"],
         "status": exp.status,
         "seconds": time.process_time() - began,
         "evaluations": exp.evaluations,
@@ -157,11 +159,16 @@ def run(picture: Picture, name: str, make: Callable[[], Any]) -> dict[str, Any]:
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """The rows taken so far, by key."""
+    """The rows taken so far, by key, those of other versions of a method left out."""
     if not STORE.exists():
         return {}
     rows = (json.loads(line) for line in STORE.read_text().splitlines())
-    return {row["key"]: row for row in rows}
+    of = registered()
+    return {
+        row["key"]: row
+        for row in rows
+        if row.get("version", "1") == of.get(row["method"], suffice.FromRanking).version
+    }
 
 
 def mask_of(row: dict[str, Any]) -> Any:

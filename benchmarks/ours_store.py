@@ -25,10 +25,12 @@ import peer_store
 import rankings_store
 import suffice
 from common import ROOT
+from suffice.methods.base import registered
 
 STORE = ROOT / "benchmarks" / "cache" / "ours.jsonl"
 BASELINES = ("zero", "black", "grey", "image-mean", "blur:8", "noise", "inpaint")
 MSV_BUDGET = 1000
+THOROUGH = 4000  # effort that stability is looked at with as well
 REX_PER_MODEL = dict(zip(corpus.MODELS, (10, 4, 10), strict=True))  # a transformer is dear
 
 
@@ -44,20 +46,22 @@ class Job:
     variant: str = ""
     baselines: tuple[str, ...] = ("zero",)
     budget: int | None = None
+    effort: int | None = None  # of minimal; None: its default
 
     @property
     def setting(self) -> tuple[Any, ...]:
         """What jobs of one run share."""
         return (
             *(self.item.model, self.method, self.criterion, self.grain),
-            *(self.seed, self.variant, self.baselines, self.budget),
+            *(self.seed, self.variant, self.baselines, self.budget, self.effort),
         )
 
     @property
     def key(self) -> str:
         """Name in the store."""
         rest = [self.method, self.criterion, self.grain, self.seed, self.variant]
-        return "|".join(map(str, [self.item.key, *rest, "+".join(self.baselines), self.budget]))
+        names = [self.item.key, *rest, "+".join(self.baselines), self.budget]
+        return "|".join(map(str, names if self.effort is None else [*names, self.effort]))
 
 
 def groups() -> dict[str, list[Job]]:
@@ -69,8 +73,11 @@ def groups() -> dict[str, list[Job]]:
         "minimal": [Job(i) for i in items],
         "rex": [Job(i, "rex") for i in rex_items()],
         "relative": [Job(i, criterion=level) for i in relative],
+        "rex-relative": [Job(i, "rex", criterion=level) for i in relative],
         "stability": [Job(i, seed=s) for s in peer_store.STABILITY_SEEDS for i in stable]
         + [Job(i, variant=v) for v in peer_store.VARIANTS for i in stable],
+        "thorough": [Job(i, effort=THOROUGH) for i in stable]
+        + [Job(i, variant=v, effort=THOROUGH) for v in peer_store.VARIANTS for i in stable],
         "fine": [Job(i, grain=1, budget=6000) for i in stable],
         "robust": [Job(i, baselines=BASELINES) for i in stable],
         "pairs": [Job(i) for i in pairs()] + [Job(i, "msv", budget=MSV_BUDGET) for i in pairs()],
@@ -92,11 +99,12 @@ def pairs() -> list[corpus.Item]:
 
 
 def load() -> dict[str, dict[str, Any]]:
-    """The store's rows by key."""
+    """The store's rows by key, those of other versions of a method left out."""
     if not STORE.exists():
         return {}
     rows = (json.loads(line) for line in STORE.read_text().splitlines())
-    return {r["key"]: r for r in rows}
+    versions = {name: method.version for name, method in registered().items()}
+    return {r["key"]: r for r in rows if r["version"] == versions[r["key"].split("|")[1]]}
 
 
 def main() -> int:
@@ -124,7 +132,7 @@ def explain(jobs: list[Job]) -> None:
     stream = suffice.explain_stream(
         corpus.classifier(first.item.model),
         (job.item.input(job.variant) for job in jobs),
-        method=first.method,
+        method=first.method if first.effort is None else suffice.Minimal(effort=first.effort),
         criterion=first.criterion,
         grain=first.grain,
         seed=first.seed,

@@ -27,10 +27,10 @@ from suffice.methods._blocks import (
     empty_mask,
     geometric,
     size_of,
-    sizes_of,
     unions,
 )
-from suffice.methods._pruning import _prune_singly, block_sizes
+from suffice.methods._local_search import LocalSearch
+from suffice.methods._pruning import _prune_singly, block_sizes, prune
 from suffice.methods._rounds import Coroutine
 from suffice.methods.base import Method, RoundSearch
 from suffice.methods.minimal import MinimalSearch
@@ -105,14 +105,60 @@ class FinestOnly(MinimalSearch):
         return (yield from super()._settle(mask, [1]))
 
 
-class Anywhere(MinimalSearch):
-    """Improve with tiles drawn from the whole image, not from beside the set."""
+class RandomAdditions(MinimalSearch):
+    """Improve as version 1 did: add 2, 4 or 8 good ones of 16 tiles beside the set, prune again."""
 
-    def _beside(self, mask: PackedMasks, trial: int) -> PackedMasks:
-        tiles = self.tiling.parts(self.everything)
-        drawn = np.random.default_rng([trial, *self.key]).permutation(len(tiles))[:16]
-        parts = tiles[np.sort(drawn)] & ~mask
-        return parts[sizes_of(parts) > 0]
+    CANDIDATES, COUNTS, PASSES, PATIENCE = 16, (2, 4, 8), 3, 4
+
+    def _improve(self, mask: PackedMasks) -> Coroutine[PackedMasks]:
+        failed = trial = 0
+        while failed < self.PATIENCE:
+            pruning = self.PASSES * (len(self.tiling.ids(mask)) + max(self.COUNTS))
+            if len(self._asked) + self.CANDIDATES + pruning > self.effort:
+                break
+            near = self.tiling.around(mask)
+            drawn = np.random.default_rng([trial, *self.key]).permutation(near)[: self.CANDIDATES]
+            beside = self.tiling.blocks(np.sort(drawn)) & self.allowed & ~mask
+            if not len(beside):
+                break
+            outcomes = yield from self._ask(mask | beside)
+            best = np.argsort(-outcomes.margin, kind="stable")
+            added = beside[best[: self.COUNTS[failed % len(self.COUNTS)]]]
+            larger = mask | np.bitwise_or.reduce(added, axis=0)
+            pruned = yield from self._noting(prune(self.tiling, larger, [1], self.key))
+            failed = 0 if size_of(pruned) < size_of(mask) else failed + 1
+            if size_of(pruned) <= size_of(mask):
+                mask = pruned
+                self._hold(mask)
+            trial += 1
+        return mask
+
+
+class NoExchange(MinimalSearch):
+    """Improve without exchanging several tiles at once."""
+
+    without: ClassVar[str] = "_exchange"
+
+    def _local_search(self) -> LocalSearch:
+        made = super()._local_search()
+        setattr(made, self.without, _finds_nothing)
+        return made
+
+
+class NoTrade(NoExchange):
+    """Improve without trading two tiles for one."""
+
+    without = "_trade"
+
+
+class NoGrowing(NoExchange):
+    """Improve without growing a set from nothing."""
+
+    without = "grow"
+
+
+def _finds_nothing(*_: Any) -> Coroutine[None]:
+    yield from ()
 
 
 class Surrogate(MinimalSearch):
@@ -121,8 +167,8 @@ class Surrogate(MinimalSearch):
     LENGTH, NOISE, LIMIT = 1.5, 0.15, 240
     KEPT = (0.03, 0.06, 0.1, 0.15, 0.2, 0.27, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.92)
 
-    def __init__(self, subject: Subject, effort: int, patience: int) -> None:
-        super().__init__(subject, effort, patience)
+    def __init__(self, subject: Subject, effort: int) -> None:
+        super().__init__(subject, effort)
         self.data: list[tuple[np.ndarray, float]] = []
 
     def _note(self, masks: PackedMasks, outcomes: Outcomes) -> None:
@@ -204,26 +250,25 @@ class Strategy(Method):
     version: ClassVar[str] = "0"
     certifies: ClassVar[bool] = True
 
-    search: Callable[[Subject, int, int], MinimalSearch] = MinimalSearch
+    search: Callable[[Subject, int], MinimalSearch] = MinimalSearch
     effort: int = 1000
-    patience: int = 4
 
     def settings(self) -> dict[str, Any]:
         return {"search": self.search.__name__}
 
     def make_search(self, subject: Subject) -> RoundSearch:
-        made = self.search(subject, self.effort, self.patience)
+        made = self.search(subject, self.effort)
         return RoundSearch(made.run(), made.standing)
 
 
 VARIANTS = (
-    *(Cells, Forward, FirstWindow, NoUnion, NoRebuild, Singly, FinestOnly, Surrogate, Anywhere),
-    ThreeStarts,
+    *(RandomAdditions, NoExchange, NoTrade, NoGrowing, Cells, Forward, FirstWindow, NoUnion),
+    *(NoRebuild, Singly, FinestOnly, Surrogate, ThreeStarts),
 )
 STRATEGIES: dict[str, Method] = {
     "minimal": Strategy(),
-    "minimal, no improving": Strategy(patience=0),
-    "minimal, effort 4000": Strategy(effort=4000, patience=12),
+    "minimal, no improving": Strategy(effort=1),
+    "minimal, effort 4000": Strategy(effort=4000),
     **{v.__name__: Strategy(v) for v in VARIANTS},
     "ReX, 2 iterations, pruned": suffice.Pruned(suffice.Rex(iterations=2)),
 }

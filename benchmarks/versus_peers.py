@@ -227,10 +227,14 @@ def stability(runs: Runs) -> dict[str, Any]:
     items = peer_store.stability_items()
     seeds = [Job(i, seed=s) for i in items for s in (peer_store.SEED, *peer_store.STABILITY_SEEDS)]
     changed = [Job(i, variant=v) for i in items for v in ("", *peer_store.VARIANTS)]
+    longer = [replace(job, effort=ours_store.THOROUGH) for job in changed]
     both = ("minimal", PEER)
     return {
         "seeds": {m: variation(runs, seeds, m, both) for m in both},
         "shifts_and_noise": {m: variation(runs, changed, m, both) for m in both},
+        f"shifts_and_noise, effort {ours_store.THOROUGH}": {
+            "minimal": variation(runs, longer, "minimal", ("minimal",))
+        },
     }
 
 
@@ -254,6 +258,8 @@ def variation(runs: Runs, jobs: list[Job], method: str, methods: tuple[str, ...]
         "runs_each": float(np.mean([len(f) for f in of.values()])),
         "area_max_over_min_less_1": spread(changes),
         "dice": spread(overlaps),
+        "evaluations": spread([r["evaluations"] for found in of.values() for _, r in found]),
+        "area_percent": spread([100 * r["area"] for found in of.values() for _, r in found]),
     }
 
 
@@ -377,7 +383,9 @@ def table(result: dict[str, Any]) -> str:
                 lines.append(
                     f"- {what.replace('_', ' ')}, {name}: {a['median']:.2f} ({a['q1']:.2f}-"
                     f"{a['q3']:.2f}), mean pairwise Dice {d['median']:.2f}; {r['n']} pictures, "
-                    f"{r['runs_each']:.1f} runs each"
+                    f"{r['runs_each']:.1f} runs each; area median "
+                    f"{r['area_percent']['median']:.2f} %, evaluations median "
+                    f"{r['evaluations']['median']:.0f}"
                 )
     r, v = result["robust"], result["verified"]
     if r["n"]:

@@ -75,14 +75,14 @@ def test_minimal_is_the_method_where_none_is_named(
 ) -> None:
     out = tmp_path / "out"
     question = ("--model", model, "--preprocess", preprocess, "--no-plot")
-    words = ("--set", "patience=1", "--count", "2", "--grain", "4")
+    words = ("--set", "effort=900", "--count", "2", "--grain", "4")
     ran = suffice("explain", photos, *question, *words, "--out", out)
     assert ran.code == 0, ran
     assert "irreducible at grain 4" in ran.out
     for name in ("a", "b"):
         record = json.loads((out / f"{name}.json").read_text())
         assert record["method"]["name"] == "minimal"
-        assert record["method"]["settings"] == {"effort": 1000, "patience": 1}
+        assert record["method"]["settings"] == {"effort": 900}
         assert [s["certificate"]["irreducible_at"] for s in record["sets"]] == [4, 4]
     assert suffice("verify", out, "--model", model, "--images", photos).code == 0
     assert "(default: minimal)" in suffice("explain", "--help").out

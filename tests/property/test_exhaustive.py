@@ -23,7 +23,7 @@ from suffice.testing import Exhaustive, Judge, exhaustive_search, toys
 from suffice.testing._toy_classifier import ToyClassifier
 
 METHODS = {
-    "minimal": suffice.Minimal(effort=150, patience=2),
+    "minimal": suffice.Minimal(effort=150),
     "rex": suffice.Rex(iterations=3, chunk_size=1, min_box_size=1),
     "rex-spatial": suffice.Rex(iterations=3, extraction="spatial", radius=1, min_box_size=1),
     "pruned": suffice.Pruned(suffice.Rex(iterations=2, min_box_size=1)),

@@ -175,7 +175,7 @@ def hold_what_was_seen(classify, shape: tuple[int, int], grain: int, count: int)
         return False
     for name, value in (("grain", grain), ("count", count)):
         object.__setattr__(subject, name, value)
-    search = suffice.Minimal(effort=120, patience=1).make_search(subject)
+    search = suffice.Minimal(effort=120).make_search(subject)
     seen: set[bytes] = set()
     smallest = shape[0] * shape[1] + 1
     proved: set[bytes] = set()
@@ -210,7 +210,7 @@ def test_room_that_earlier_sets_leave(shape, grain, seed, overlap) -> None:
     subject = make_subject(KINDS["monotone"](seed, shape), shape, target=1)
     for name, value in (("grain", grain), ("overlap", overlap)):
         object.__setattr__(subject, name, value)
-    search = MinimalSearch(subject, 100, 1)
+    search = MinimalSearch(subject, 100)
     earlier = np.random.default_rng(seed).random((2, *shape)) < 0.5
     search.found = [m for m in _native.pack(earlier) if m.any()]
     allowed = search._still_allowed()
@@ -227,7 +227,7 @@ def test_room_that_earlier_sets_leave(shape, grain, seed, overlap) -> None:
 
 def test_only_the_set_that_was_proved_is_claimed() -> None:
     subject = make_subject(KINDS["monotone"](0, (4, 5)), (4, 5), target=1)
-    search = MinimalSearch(subject, 100, 1)
+    search = MinimalSearch(subject, 100)
     small, large = _native.pack(np.arange(20).reshape(4, 5)[None] < np.array([3, 9])[:, None, None])
     search._smallest, search._proved = small, large
     assert search.standing().irreducible == (None,)
@@ -237,7 +237,7 @@ def test_only_the_set_that_was_proved_is_claimed() -> None:
 
 SHAPE = (7, 9)
 THREE = toy.at_least(3, [(0, 0), (6, 8), (4, 5), (2, 8), (6, 1)])
-SHORT = suffice.Minimal(effort=250, patience=2)
+SHORT = suffice.Minimal(effort=250)
 
 
 @pytest.mark.parametrize("settings", [{}, {"count": 3}, {"contrastive": True}], ids=str)

@@ -21,7 +21,7 @@ def diagonal(subject: Subject) -> np.ndarray:
 
 METHODS = {
     "minimal": suffice.Minimal(),
-    "minimal-short": suffice.Minimal(effort=60, patience=0),
+    "minimal-short": suffice.Minimal(effort=60),
     "rex": suffice.Rex(iterations=4),
     "rex-spatial": suffice.Rex(iterations=3, extraction="spatial", radius=2, min_box_size=2),
     "rex-spotlight": suffice.Rex(iterations=3, extraction="spotlight", spotlights=3, radius=3),

@@ -119,6 +119,11 @@ class Tiling:
             near |= np.roll(inside, step, axis)
         return np.flatnonzero((near & ~inside)[1:-1, 1:-1])
 
+    def sums(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Sum of the pixels' values ``[H, W]`` over each tile, ``[rows * cols]``."""
+        labels, n = self._labels_of(1).ravel(), self.rows * self.cols
+        return np.bincount(labels, values.ravel(), n).astype(np.float64)
+
     def aligned(self, pixels: float) -> int:
         """The multiple of the grain nearest to a length, at least one tile."""
         return max(1, int(pixels / self.grain + 0.5)) * self.grain

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from suffice.criterion import MAX_LOG_ODDS, Criterion
+from suffice.methods._blocks import sizes_of
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks
 
@@ -21,6 +22,21 @@ def part(outcomes: Outcomes, which: slice) -> Outcomes:
     given: dict[str, Any] = {f.name: getattr(outcomes, f.name) for f in fields(Outcomes)}
     taken: dict[str, Any] = {k: None if v is None else v[which] for k, v in given.items()}
     return Outcomes(**taken)
+
+
+def best_passing(masks: PackedMasks, outcomes: Outcomes) -> int | None:
+    """Which mask passes with the fewest pixels, of those the one with the largest margin."""
+    passing = np.flatnonzero(outcomes.passes)
+    if not len(passing):
+        return None
+    order = np.lexsort((-outcomes.margin[passing], sizes_of(masks[passing])))
+    return int(passing[order[0]])
+
+
+def smallest_passing(masks: PackedMasks, outcomes: Outcomes) -> PackedMasks | None:
+    """The mask that `best_passing` names, ``uint64 [words]``, or None."""
+    k = best_passing(masks, outcomes)
+    return None if k is None else masks[k]
 
 
 def judged(outcomes: Outcomes, criterion: Criterion, subject: Subject) -> Outcomes:

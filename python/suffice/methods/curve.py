@@ -64,7 +64,9 @@ class Curve(Method):
 
     levels: str | Sequence[str] = "relative:0.9,relative:0.5,relative:0.1,top1"
     grains: str | Sequence[int] = "32,16,8,4"
-    effort: int = 1  # improving the first set made later ones no smaller (docs/methods/curve.md)
+    effort: int = (
+        1  # improving the first set hardly made later ones smaller (docs/methods/curve.md)
+    )
 
     def __post_init__(self) -> None:
         levels = [str(Criterion.parse(text.strip())) for text in _listed("levels", self.levels)]
@@ -195,7 +197,7 @@ class CurveSearch:
             empty=judged(subject.empty, level, subject),
             count=1,
         )
-        result = yield from MinimalSearch(inner, self.effort, Minimal.patience).run()
+        result = yield from MinimalSearch(inner, self.effort).run()
         if self._map is None:
             self._map = result.responsibility
         if not len(result.masks):

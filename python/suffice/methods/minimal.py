@@ -6,8 +6,8 @@
    If none does, *unite*: join the best window with others, greedily, until the union passes; a
    large union is *rebuilt* from smaller windows inside it.
 3. *Prune* by blocks of tiles, coarse to fine, until no tile can be removed alone.
-4. *Improve*: add a few good tiles beside the set, prune again, keep what is smaller; until
-   ``effort`` masks are asked or nothing more is won.
+4. *Improve*: exchange tiles, trade two for one, grow another set from nothing
+   (``_local_search.py``); until ``effort`` masks are asked or nothing more is won.
 5. A grain finer than a 28th of the side is reached through multiples of it that are not: steps
    1-4 on coarse tiles, then steps 3-4 on those of the grain.
 
@@ -17,8 +17,9 @@ The set held is irreducible at every moment from the end of step 3, so step 4 ma
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
@@ -34,13 +35,13 @@ from suffice.methods._blocks import (
     geometric,
     is_smaller,
     pixels_to_share,
-    shuffled,
     size_of,
     sizes_of,
     unions,
 )
+from suffice.methods._local_search import LocalSearch
 from suffice.methods._pruning import prune
-from suffice.methods._rounds import Coroutine
+from suffice.methods._rounds import Coroutine, best_passing, smallest_passing
 from suffice.methods.base import Method, RoundSearch, SearchResult, register
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks
@@ -56,10 +57,11 @@ NEW_SHARE = 0.4  # of a window must be new for a union with it to be tried
 INSIDE_SHARE = 0.6  # of a window must lie in the set it rebuilds
 GALLOP = 12
 COARSE = 28  # tiles along the shorter side that the search begins with at most
-ADD_CANDIDATES, ADD_COUNTS = 16, (2, 4, 8)
+COARSE_SHARE = 0.5  # of the effort at most goes to coarser tiles
 UNPACKED = 64  # masks unpacked at once: a round may have thousands
-TRIAL_PASSES = 3  # rounds of single removals a trial may take
-_STREAM = int.from_bytes(b"minimal", "big")
+
+_Found = TypeVar("_Found")
+_Find = Callable[[PackedMasks], Coroutine[PackedMasks | None]]
 
 
 @register
@@ -70,16 +72,14 @@ class Minimal(Method):
     Parameters
     ----------
     effort : int
-        Masks asked for one set after which no further improvement is tried; a mask is one
+        Different masks asked for one set after which no further improvement is tried; a mask is one
         evaluation for every baseline, two where contrastive. The set is finished first, so a hard
         image may take more.
-    patience : int
-        Improvements in a row that may fail before a set is left as it is.
 
     Raises
     ------
     SettingsError
-        If a setting is no whole number or out of range.
+        If the effort is no whole number from 1.
 
     Source
     ------
@@ -87,24 +87,20 @@ class Minimal(Method):
     """
 
     name: ClassVar[str] = "minimal"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     many: ClassVar[bool] = True
     certifies: ClassVar[bool] = True
 
     effort: int = 1000
-    patience: int = 4
 
     def __post_init__(self) -> None:
-        for name, least in (("effort", 1), ("patience", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise SettingsError(
-                    f"minimal: {name} must be a whole number from {least}, got {value!r}"
-                )
+        effort: object = self.effort  # whatever a caller gave
+        if not isinstance(effort, int) or isinstance(effort, bool) or effort < 1:
+            raise SettingsError(f"minimal: effort must be a whole number from 1, got {effort!r}")
 
     def make_search(self, subject: Subject) -> RoundSearch:
         """Start a search."""
-        search = MinimalSearch(subject, self.effort, self.patience)
+        search = MinimalSearch(subject, self.effort)
         return RoundSearch(search.run(), search.standing)
 
 
@@ -114,12 +110,12 @@ class MinimalSearch:
     Parameters
     ----------
     subject : Subject
-    effort, patience : int
+    effort : int
         See `Minimal`.
     """
 
-    def __init__(self, subject: Subject, effort: int, patience: int) -> None:
-        self.subject, self.effort, self.patience = subject, effort, patience
+    def __init__(self, subject: Subject, effort: int) -> None:
+        self.subject, self.effort = subject, effort
         self.shape = subject.shape
         self.scales = _scales(min(self.shape), subject.grain)  # in tiles of the grain, ending in 1
         self.tiling = Tiling(self.shape, subject.grain * self.scales[0])
@@ -129,7 +125,7 @@ class MinimalSearch:
         self.found: list[PackedMasks] = []
         self._smallest: PackedMasks | None = None  # of the set being looked for
         self._proved: PackedMasks | None = None
-        self._asked = 0
+        self._asked: set[bytes] = set()  # digests of the masks asked for it
         self._map = np.zeros(self.shape, np.float64)
 
     # -- what the engine sees -------------------------------------------------------------------
@@ -139,7 +135,7 @@ class MinimalSearch:
         reason = ""
         while len(self.found) < self.subject.count:
             self._smallest = self._proved = None
-            self._asked = 0
+            self._asked = set()
             mask = yield from self._find_set()
             if mask is None:
                 reason = self._why_no_more()
@@ -201,18 +197,18 @@ class MinimalSearch:
         self._note(masks, outcomes)
         return outcomes
 
-    def _noting(self, rounds: Coroutine[PackedMasks]) -> Coroutine[PackedMasks]:
+    def _noting(self, rounds: Coroutine[_Found]) -> Coroutine[_Found]:
         """Run another coroutine's rounds as this search's own."""
         try:
             masks = next(rounds)
             while True:
                 masks = rounds.send((yield from self._ask(masks)))
         except StopIteration as stop:
-            result: PackedMasks = stop.value
+            result: _Found = stop.value
             return result
 
     def _note(self, masks: PackedMasks, outcomes: Outcomes) -> None:
-        self._asked += len(masks)
+        self._asked.update(row.tobytes() for row in _native.digest(np.ascontiguousarray(masks)))
         passing = np.flatnonzero(outcomes.passes)
         if not len(passing):
             return
@@ -300,7 +296,7 @@ class MinimalSearch:
             if not len(numbers):
                 return None
             outcomes = yield from self._ask(union | parts)
-            chosen = _smallest_passing(union | parts, outcomes)
+            chosen = smallest_passing(union | parts, outcomes)
             if chosen is not None:
                 return chosen
             best = int(np.argmax(outcomes.margin))
@@ -316,7 +312,7 @@ class MinimalSearch:
         if not len(windows.boxes):
             return union
         outcomes = yield from self._ask(windows.masks)
-        chosen = _smallest_passing(windows.masks, outcomes)
+        chosen = smallest_passing(windows.masks, outcomes)
         order = np.argsort(-outcomes.margin, kind="stable")
         rebuilt, used = windows.masks[order[0]], {int(order[0])}
         for _ in range(REBUILD_STEPS):
@@ -326,7 +322,7 @@ class MinimalSearch:
             if not len(numbers):
                 break
             outcomes = yield from self._ask(rebuilt | parts)
-            chosen = _smallest_passing(rebuilt | parts, outcomes)
+            chosen = smallest_passing(rebuilt | parts, outcomes)
             ranked = np.argsort(-outcomes.margin, kind="stable")
             rebuilt = rebuilt | parts[ranked[0]]
             used.add(numbers[ranked[0]])
@@ -345,42 +341,42 @@ class MinimalSearch:
         counts = np.array(geometric(len(order), GALLOP))
         ever_more = np.concatenate([growing[counts - 1], self.allowed[None]])
         outcomes = yield from self._ask(ever_more)
-        return _smallest_passing(ever_more, outcomes)
+        return smallest_passing(ever_more, outcomes)
 
     # -- improving ------------------------------------------------------------------------------
 
     def _improve(self, mask: PackedMasks) -> Coroutine[PackedMasks]:
-        """Add good tiles beside the set and prune again, while that makes it smaller."""
-        failed = trial = 0
-        while failed < self.patience:
-            if self._asked + self._cost_of_trial(mask) > self.effort:
-                break
-            beside = self._beside(mask, trial)
-            if not len(beside):
-                break
-            outcomes = yield from self._ask(mask | beside)
-            best = np.argsort(-outcomes.margin, kind="stable")
-            best = best[: ADD_COUNTS[failed % len(ADD_COUNTS)]]
-            larger = mask | np.bitwise_or.reduce(beside[best], axis=0)
-            pruned = yield from self._noting(prune(self.tiling, larger, [1], self.key))
-            failed = 0 if is_smaller(pruned, mask) else failed + 1
-            if not is_smaller(mask, pruned):
-                mask = pruned
-                self._hold(mask)
-            trial += 1
+        """Replace a set by ever smaller ones beside it, then by one grown from nothing."""
+        local = self._local_search()
+        mask = yield from self._better(mask, local.step)
+        if self.tiling.grain > self.subject.grain or len(self.scales) == 1:
+            mask = yield from self._better(mask, local.grow, once=True)
+            mask = yield from self._better(mask, local.step)
         return mask
 
-    def _cost_of_trial(self, mask: PackedMasks) -> int:
-        """What adding and pruning again may take: single removals of every tile, some times."""
-        return ADD_CANDIDATES + TRIAL_PASSES * (len(self.tiling.ids(mask)) + max(ADD_COUNTS))
+    def _local_search(self) -> LocalSearch:
+        return LocalSearch(
+            *(self.tiling, self.allowed, self.key, float(self.subject.empty.margin[0])),
+            credit=lambda: self._map,
+            room=lambda: self._limit() - len(self._asked),
+        )
 
-    def _beside(self, mask: PackedMasks, trial: int) -> PackedMasks:
-        """Some of the tiles beside a set, drawn by seed and image."""
-        ids = self.tiling.around(mask)
-        order = shuffled(len(ids), self.key, (trial, len(self.found), _STREAM))
-        drawn = ids[order[:ADD_CANDIDATES]]
-        parts = self.tiling.blocks(np.sort(drawn)) & self.allowed & ~mask
-        return parts[sizes_of(parts) > 0]
+    def _better(self, mask: PackedMasks, find: _Find, once: bool = False) -> Coroutine[PackedMasks]:
+        """Whatever smaller irreducible sets are found, until none is."""
+        while True:
+            better = yield from self._noting(find(mask))
+            if better is None:
+                return mask
+            mask = better
+            self._hold(mask)
+            if once:
+                return mask
+
+    def _limit(self) -> int:
+        """Masks that may be asked before the tiles at hand are left as they are."""
+        if self.tiling.grain > self.subject.grain:
+            return int(COARSE_SHARE * self.effort)
+        return self.effort
 
 
 def _scales(side: int, grain: int) -> list[int]:
@@ -406,7 +402,7 @@ class _Windows:
 
     def best_passing(self, outcomes: Outcomes) -> Box | None:
         """The passing window of the fewest pixels, of those the one with the largest margin."""
-        k = _best_index(self.masks, outcomes)
+        k = best_passing(self.masks, outcomes)
         return None if k is None else self.boxes[k]
 
     def news(
@@ -416,20 +412,6 @@ class _Windows:
         added, whole = sizes_of(self.masks & ~union), sizes_of(self.masks)
         numbers = [int(k) for k in order if k not in used and added[k] >= NEW_SHARE * whole[k]]
         return self.masks[numbers[:limit]], numbers[:limit]
-
-
-def _best_index(masks: PackedMasks, outcomes: Outcomes) -> int | None:
-    passing = np.flatnonzero(outcomes.passes)
-    if not len(passing):
-        return None
-    sizes = sizes_of(masks[passing])
-    smallest = passing[sizes == sizes.min()]
-    return int(smallest[np.argmax(outcomes.margin[smallest])])
-
-
-def _smallest_passing(masks: PackedMasks, outcomes: Outcomes) -> PackedMasks | None:
-    k = _best_index(masks, outcomes)
-    return None if k is None else masks[k]
 
 
 def _first(numbers: list[int], order: Indices) -> Indices:

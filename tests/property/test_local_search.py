@@ -1,0 +1,183 @@
+"""Local search: what it finds passes, is irreducible and smaller, and no more is asked than allowed."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference import blocks as twin
+from reference.driver import make_subject, outcomes
+from reference.mask_toys import KINDS
+from reference.strategies import laws, seeds
+from suffice import _native
+from suffice.methods._blocks import Tiling, full_mask
+from suffice.methods._local_search import LocalSearch, _given, _may_pass
+from suffice.methods._pruning import prune
+
+SHAPE = (12, 12)
+
+
+class Searched:
+    """A local search on a classifier of masks, with what it asked."""
+
+    def __init__(self, classify, grain: int = 1, room: int = 10**6, allowed=None) -> None:
+        self.classify, self.grain = classify, grain
+        self.subject = make_subject(classify, SHAPE, target=1)
+        self.tiling = Tiling(SHAPE, grain)
+        self.asked: list[np.ndarray] = []
+        whole = full_mask(SHAPE) if allowed is None else _native.pack(allowed[None])[0]
+        self.local = LocalSearch(
+            *(self.tiling, whole, (0, 1), float(self.subject.empty.margin[0])),
+            credit=lambda: np.zeros(SHAPE),
+            room=lambda: room - len(self.asked),
+        )
+
+    def passes(self, mask: np.ndarray) -> bool:
+        return bool(self.classify(mask[None])[0].argmax() == 1)
+
+    def drive(self, rounds) -> np.ndarray | None:
+        """Run a coroutine; the mask it returns."""
+        try:
+            packed = next(rounds)
+            while True:
+                masks = _native.unpack(np.ascontiguousarray(packed), SHAPE)
+                assert len(masks)
+                self.asked += list(masks)
+                judged = outcomes(
+                    self.classify(masks),
+                    *(1, self.subject.criterion, self.subject.reference_confidence),
+                )
+                packed = rounds.send(judged)
+        except StopIteration as stop:
+            return None if stop.value is None else _native.unpack(stop.value[None], SHAPE)[0]
+
+    def irreducible(self, mask: np.ndarray) -> np.ndarray:
+        return self.drive(prune(self.tiling, _native.pack(mask[None])[0], [1], (0, 1)))
+
+    def step(self, mask: np.ndarray) -> np.ndarray | None:
+        return self.drive(self.local.step(_native.pack(mask[None])[0]))
+
+    def grow(self, mask: np.ndarray) -> np.ndarray | None:
+        return self.drive(self.local.grow(_native.pack(mask[None])[0]))
+
+
+def sums(worth: np.ndarray, enough: float):
+    """Class 1 where the kept pixels are worth enough."""
+
+    def classify(masks: np.ndarray) -> np.ndarray:
+        z = (masks * worth).sum(axis=(1, 2)) - enough
+        p = 1.0 / (1.0 + np.exp(-z))
+        return np.stack([1.0 - p, p], axis=1)
+
+    return classify
+
+
+def lit(pixels: list[tuple[int, int]]) -> np.ndarray:
+    mask = np.zeros(SHAPE, bool)
+    mask[tuple(np.transpose(pixels))] = True
+    return mask
+
+
+def worth(values: dict[tuple[int, int], float]) -> np.ndarray:
+    made = np.zeros(SHAPE)
+    for place, value in values.items():
+        made[place] = value
+    return made
+
+
+def test_many_weak_tiles_are_exchanged_for_few_strong_ones() -> None:
+    weak, strong = [(0, c) for c in range(8)], [(1, 0), (1, 5)]
+    found = Searched(sums(worth(dict.fromkeys(weak, 1.0) | dict.fromkeys(strong, 4.0)), 7.5))
+    better = found.step(lit(weak))
+    assert better is not None
+    assert np.array_equal(better, lit(strong))
+
+
+def test_two_tiles_are_traded_for_one() -> None:
+    found = Searched(sums(worth({(4, 4): 1.0, (4, 5): 1.0, (5, 4): 3.0}), 1.5))
+    better = found.step(lit([(4, 4), (4, 5)]))
+    assert better is not None
+    assert np.array_equal(better, lit([(5, 4)]))
+    assert found.step(better) is None  # nothing is smaller than one tile
+
+
+def test_two_tiles_that_only_go_together() -> None:
+    a, b, c = (2, 2), (2, 3), (9, 9)
+
+    def classify(masks: np.ndarray) -> np.ndarray:  # c alone is enough unless one of a, b is there
+        one, other, alone = (masks[:, r, k] for r, k in (a, b, c))
+        p = np.where(alone & (one == other), 0.9, 0.2)
+        return np.stack([1.0 - p, p], axis=1)
+
+    better = Searched(classify).step(lit([a, b, c]))
+    assert better is not None
+    assert np.array_equal(better, lit([c]))
+
+
+def test_a_set_far_away_is_grown() -> None:
+    near = [(0, c) for c in range(9)]
+    values = dict.fromkeys(near, 1.0) | dict.fromkeys([(11, 11), (10, 10), (11, 9)], 3.0)
+    found = Searched(sums(worth(values), 8.5))
+    better = found.grow(lit(near))
+    assert better is not None
+    assert np.array_equal(better, lit([(11, 11), (10, 10), (11, 9)]))
+    assert found.grow(better) is None
+
+
+def test_growing_gives_up_where_it_can_not_win() -> None:
+    needed = [(r, c) for r in (1, 5, 9) for c in (2, 6, 10)]
+
+    def classify(masks: np.ndarray) -> np.ndarray:  # nothing leads to them
+        p = np.where(masks[:, *np.transpose(needed)].all(axis=1), 0.9, 0.2)
+        return np.stack([1.0 - p, p], axis=1)
+
+    found = Searched(classify)
+    assert found.grow(lit(needed)) is None
+    assert len(found.asked) == 36 + 96 + 3 * 32  # blocks, tiles, and a rise of nothing
+
+
+@laws
+@given(
+    st.sampled_from(sorted(KINDS)),
+    *(seeds, st.sampled_from([1, 2, 3, 4]), st.integers(0, 900), st.booleans()),
+)
+def test_what_is_found(kind: str, seed: int, grain: int, room: int, part: bool) -> None:
+    classify = KINDS[kind](seed, SHAPE)
+    allowed = np.ones(SHAPE, bool)
+    if part:
+        allowed[:, :4] = False
+    found = Searched(classify, grain, room, allowed)
+    if found.passes(np.zeros(SHAPE, bool)) or not found.passes(allowed):
+        return
+    mask = found.irreducible(allowed)
+    found.asked.clear()
+    for find in (found.step, found.grow):
+        before = len(found.asked)
+        better = find(mask)
+        beginnings = max(0, room - before)
+        if beginnings == 0:
+            assert len(found.asked) == before
+        if better is None:
+            continue
+        assert found.passes(better)
+        assert better.sum() < mask.sum()
+        assert not (better & ~allowed).any()
+        assert twin.irreducible(better, found.passes, grain)
+
+
+def test_exchanges_give_more_than_they_bring() -> None:
+    for n_tiles in range(2, 60):
+        for brought in (1, 2, 3, 4, 6, 8, 12):
+            given = _given(brought, n_tiles)
+            assert given == sorted(set(given))
+            assert all(brought < j < n_tiles for j in given)
+            assert bool(given) == (brought + 1 < n_tiles)
+
+
+def test_a_rise_that_is_too_slow() -> None:
+    assert _may_pass([-5.0, -5.0, -5.0], 0)  # too early to tell
+    assert not _may_pass([-5.0, -5.0, -5.0, -5.0], 100)
+    assert not _may_pass([-3.0, -2.0, -1.0, -4.0], 100)
+    assert _may_pass([-6.0, -5.0, -4.0, -3.0], 2)
+    assert not _may_pass([-6.0, -5.0, -4.0, -3.0], 1)
