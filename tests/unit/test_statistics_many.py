@@ -74,10 +74,11 @@ def _rows_of(model: np.ndarray, names: list[str], which: str) -> list[list[int]]
     return [[k for k, pair in enumerate(pairs) if pair == (which, name)] for name in photos]
 
 
-def test_flags_are_shuffled_within_photos() -> None:
+@pytest.mark.parametrize("alike", [False, True])
+def test_flags_are_shuffled_within_photos(alike: bool) -> None:
     rng = np.random.default_rng(2)
     y, flags = rng.random(60), rng.integers(0, 2, 60).astype(bool)
-    strata = np.sort(rng.integers(0, 12, 60))
+    strata = np.repeat(np.arange(12), 5) if alike else np.sort(rng.integers(0, 12, 60))
     found = stratified_permutation(y, flags, strata, n_resamples=200, seed=4)
     mixed = [s for s in np.unique(strata) if 0 < flags[strata == s].sum() < (strata == s).sum()]
     keep = np.isin(strata, mixed)
