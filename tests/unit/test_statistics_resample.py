@@ -32,11 +32,15 @@ def curves() -> list[np.ndarray]:
     return [getattr(curve, part) for curve in made for part in ("value", "low", "high")]
 
 
+@pytest.mark.parametrize("in_cache", [1, 2**17])
 @pytest.mark.parametrize(("at_once", "kept"), [(100, 2**25), (100, 0), (2**21, 0), (1, 0)])
-def test_draws_in_parts_are_those_at_once(monkeypatch, at_once: int, kept: int) -> None:
+def test_draws_in_parts_are_those_at_once(
+    monkeypatch, at_once: int, kept: int, in_cache: int
+) -> None:
     whole = curves()
     monkeypatch.setattr(module, "_AT_ONCE", at_once)
     monkeypatch.setattr(module, "_KEPT", kept)
+    monkeypatch.setattr(module, "_IN_CACHE", in_cache)
     module._kept.cache_clear()
     for ours, theirs in zip(curves(), whole, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)

@@ -87,10 +87,10 @@ class Reading:
             made.append(Question(self, rows, setup, ", ".join(parts), slug))
         return tuple(made)
 
-    @property
+    @functools.cached_property
     def models(self) -> tuple[str, ...]:
         """Names in the order of the design."""
-        return tuple(dict.fromkeys(self.frame["model"]))
+        return tuple(self.frame["model"].unique().tolist())
 
     @functools.cached_property
     def grids(self) -> dict[str, Grid]:
@@ -167,20 +167,22 @@ class Question:
     def __repr__(self) -> str:
         return f"Question({self.label!r}, {len(self.rows)} rows)"
 
-    @property
+    @functools.cached_property
     def models(self) -> tuple[str, ...]:
         """Names in the order of the design."""
-        return tuple(dict.fromkeys(self.rows["model"]))
+        return tuple(self.rows["model"].unique().tolist())
 
-    @property
+    @functools.cached_property
     def architectures(self) -> dict[str, str]:
         """Of each model."""
-        return dict(zip(self.rows["model"], self.rows["architecture"], strict=True))
+        last = self.rows.drop_duplicates("model", keep="last")
+        known = dict(zip(last["model"], last["architecture"], strict=True))
+        return {model: known[model] for model in self.models}
 
-    @property
+    @functools.cached_property
     def seeds(self) -> tuple[int, ...]:
         """In the order of the design."""
-        return tuple(dict.fromkeys(int(seed) for seed in self.rows["seed"]))
+        return tuple(int(seed) for seed in self.rows["seed"].unique())
 
     @functools.cached_property
     def first(self) -> Any:
@@ -206,6 +208,10 @@ class Question:
         rows = rows[(rows["model"] == model) & rows["area"].notna()]
         return self.reading.result.masks(rows)
 
+    def each_mask(self, rows: Any) -> Iterator[PixelMask]:
+        """As `masks` of some rows, one after the other: a model's masks may fill the memory."""
+        return self.reading.result.each_mask(rows)
+
     def photos(self, models: Sequence[str] | None = None) -> Iterator[list[PixelMask | None]]:
         """One photo at a time, the sets of models (first seed) on a common grid of that photo.
 
@@ -215,7 +221,8 @@ class Question:
         """
         names = self.models if models is None else models
         photos: dict[str, dict[str, str]] = {}
-        columns = (self.first[name] for name in ("image_sha256", "model", "key", "area"))
+        names_of = ("image_sha256", "model", "key", "area")
+        columns = (self.first[name].to_numpy(object) for name in names_of)
         for photo, model, key, area in zip(*columns, strict=True):
             if model not in names:
                 continue

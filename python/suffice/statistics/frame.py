@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,9 @@ def columns_of(data: Any) -> Columns:
         raise InputError("expected columns of one length")
     for name, column in named.items():
         if name in _NUMBERS or name in _TRUTH:
-            named[name] = np.array([_number(value) for value in column], np.float64)
+            plain = column.dtype.kind in "biuf"
+            numbers = column if plain else [_number(value) for value in column.tolist()]
+            named[name] = np.array(numbers, np.float64)
     return named
 
 
@@ -175,13 +178,12 @@ def _tell_apart(columns: Columns) -> Columns:
     """Add part of the hash to image names that stand for several photos."""
     if "image_sha256" not in columns:
         return columns
-    image = _need(columns, "image").astype(str)
-    sha = columns["image_sha256"].astype(str)
-    photos = np.unique(np.stack([image, sha], axis=1), axis=0)
-    names, count = np.unique(photos[:, 0], return_counts=True)
-    shared = np.isin(image, names[count > 1])
-    full = [f"{a} {b[:12]}" if s else a for a, b, s in zip(image, sha, shared, strict=True)]
-    return columns | {"image": np.array(full, dtype=str)}
+    image = [str(name) for name in _need(columns, "image").tolist()]
+    photos = list(zip(image, map(str, columns["image_sha256"].tolist()), strict=True))
+    shared = {name for name, n in Counter(name for name, _ in set(photos)).items() if n > 1}
+    if shared:
+        image = [f"{name} {sha[:12]}" if name in shared else name for name, sha in photos]
+    return columns | {"image": np.array(image, dtype=str)}
 
 
 def _check_rows(columns: Columns, status: npt.NDArray[Any], area: Floats) -> None:
@@ -194,9 +196,8 @@ def _check_rows(columns: Columns, status: npt.NDArray[Any], area: Floats) -> Non
             f"{status[row]} with area {area[row]}"
         )
     if "seed" in columns:
-        keys = [_need(columns, name).astype(str) for name in ("model", "image", "seed")]
-        keys += [columns[name].astype(str) for name in _SETUP if name in columns]
-        if len(np.unique(np.stack(keys, axis=1), axis=0)) < len(area):
+        names = ("model", "image", "seed", *(name for name in _SETUP if name in columns))
+        if len(np.unique(_codes(*(_need(columns, name) for name in names)))) < len(area):
             raise InputError(
                 "several rows have one model, image and seed; a study has one explanation for each"
             )
@@ -205,13 +206,11 @@ def _check_rows(columns: Columns, status: npt.NDArray[Any], area: Floats) -> Non
 def _join(columns: Columns, floor: float, counts: dict[str, Any]) -> Sizes:
     n = _length(columns)
     model, image = (_need(columns, name).astype(str) for name in ("model", "image"))
-    keys, first, place = np.unique(
-        np.stack([model, image], axis=1), axis=0, return_index=True, return_inverse=True
-    )
-    place = place.reshape(-1)
+    _, first, place = np.unique(_codes(model, image), return_index=True, return_inverse=True)
     order = np.argsort(place, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(place))[:-1])
-    several = len(parts) < n
+    sizes = np.bincount(place)
+    several = len(sizes) < n
+    parts = np.split(order, np.cumsum(sizes)[:-1]) if several else []
 
     def median(name: str) -> Floats:
         values = _numbers(columns, name, n)
@@ -220,13 +219,13 @@ def _join(columns: Columns, floor: float, counts: dict[str, Any]) -> Sizes:
         return np.array([_median(values[rows]) for rows in parts])
 
     area = median("area")
-    spread = np.array(
-        [np.ptp(columns["area"][rows]) if len(rows) > 1 else np.nan for rows in parts]
-    )
+    spread = np.full(len(sizes), np.nan)
+    for cell in np.flatnonzero(sizes > 1).tolist():
+        spread[cell] = np.ptp(columns["area"][parts[cell]])
     groups = columns.get("architecture", model).astype(str)
-    counts = counts | {"cells": len(keys), "seeds": max(len(rows) for rows in parts)}
+    counts = counts | {"cells": len(sizes), "seeds": int(sizes.max())}
     return Sizes(
-        model=keys[:, 0], architecture=groups[first], image=keys[:, 1], area=area,
+        model=model[first], architecture=groups[first], image=image[first], area=area,
         log_area=np.log(np.maximum(area, floor)), floor=floor, seed_range=spread, counts=counts,
         **{name: _numbers(columns, name, n)[first] for name in _OF_MODEL},
         **{name: median(name) for name in ("confidence", "entropy", "lead", "sets")},
@@ -238,15 +237,27 @@ def _accuracy(columns: Columns) -> Floats:
     n = _length(columns)
     model, image = (_need(columns, name).astype(str) for name in ("model", "image"))
     correct = _numbers(columns, "correct", n)
-    _, place = np.unique(model, return_inverse=True)
+    place = _codes(model)
     rows = np.flatnonzero(~np.isnan(correct))
-    cells = np.stack([model[rows], image[rows]], axis=1)
-    known = rows[np.unique(cells, axis=0, return_index=True)[1]]
+    known = rows[np.unique(_codes(model[rows], image[rows]), return_index=True)[1]]
     right, labelled = np.zeros((2, int(place.max()) + 1))
     np.add.at(right, place[known], correct[known])
     np.add.at(labelled, place[known], 1.0)
     share = np.divide(right, labelled, out=np.full(len(right), np.nan), where=labelled > 0)
     return np.asarray(share[place], np.float64)
+
+
+def _codes(*columns: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """One number for each row, ordered as rows of text are: what sorting text itself gives, sooner."""
+    found = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        names = [str(value) for value in column.tolist()]
+        place = {name: k for k, name in enumerate(sorted(set(names)))}
+        found = found * len(place) + np.array([place[name] for name in names], np.int64)
+        # Numbered anew where the next product might not fit.
+        if len(found) and int(found.max()) >= 2**31:
+            found = np.unique(found, return_inverse=True)[1]
+    return found
 
 
 def _half_pixel(columns: Columns, area: Floats) -> float:

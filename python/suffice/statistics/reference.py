@@ -115,14 +115,49 @@ class ReferenceSizes:
         centre, spread = _expected(m.mean, m.between, m.within, count, mean)
         z = (float(np.log(max(area, self.floor))) - float(centre)) / float(spread)
         n = len(m.scores)
-        larger = (1 + n - int(np.searchsorted(m.scores, z, "left"))) / (n + 1)
-        smaller = (1 + int(np.searchsorted(m.scores, z, "right"))) / (n + 1)
+        p, larger, smaller = _tails(m.scores, z)
         ends = np.quantile(m.scores, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
         low, high = np.exp(np.minimum(centre + spread * ends, 0.0))
         return Unusual(
-            float(np.exp(centre)), float(low), float(high), z, larger, smaller,
-            min(1.0, 2.0 * min(larger, smaller)), n, count, level,
+            float(np.exp(centre)), float(low), float(high), z, float(larger),
+            float(smaller), float(p), n, count, level,
         )  # fmt: skip
+
+    def p_values(
+        self, model: str, labels: npt.ArrayLike, areas: npt.ArrayLike
+    ) -> tuple[Floats, Floats]:
+        """The two-sided p and that of larger ones, as `check` gives them, of many sets at once.
+
+        Parameters
+        ----------
+        model : str
+        labels : int [n]
+        areas : float [n]
+
+        Returns
+        -------
+        p, p_larger : float64 [n]
+
+        Raises
+        ------
+        InputError
+            As of `check`.
+        """
+        if model not in self.models:
+            raise InputError(f"no reference for {model!r}; there are {', '.join(self.models)}")
+        classes, sizes = np.asarray(labels, np.int64), np.asarray(areas, np.float64)
+        if classes.ndim != 1 or classes.shape != sizes.shape:
+            raise InputError(f"expected rows of one length, got {classes.shape}, {sizes.shape}")
+        wrong = ~((sizes >= 0.0) & (sizes <= 1.0))
+        if wrong.any():
+            raise InputError(f"expected an area from 0 to 1, got {sizes[wrong][0]}")
+        m = self.models[model]
+        known = [m.classes.get(label, (0, m.mean)) for label in classes.tolist()]
+        count, mean = np.array(known, np.float64).reshape(-1, 2).T
+        centre, spread = _expected(m.mean, m.between, m.within, count, mean)
+        z = (np.log(np.maximum(sizes, self.floor)) - centre) / spread
+        p, larger, _ = _tails(m.scores, z)
+        return p, larger
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; `from_dict` reads them."""
@@ -252,6 +287,14 @@ def _fit_one(y: Floats, labels: npt.NDArray[np.int64]) -> _Model:
     centre, scale = _expected(mean, between, within, left, without)
     found = {int(c): (int(s), float(v)) for c, s, v in zip(classes, sizes, means, strict=True)}
     return _Model(mean, between, within, found, np.sort((y - centre) / scale))
+
+
+def _tails(scores: Floats, z: Any) -> tuple[Any, Any, Any]:
+    """Two-sided p, and the shares of scores as large and as small, the new one among them."""
+    n = len(scores)
+    larger = (1 + n - np.searchsorted(scores, z, "left")) / (n + 1)
+    smaller = (1 + np.searchsorted(scores, z, "right")) / (n + 1)
+    return np.minimum(1.0, 2.0 * np.minimum(larger, smaller)), larger, smaller
 
 
 def _expected(mean: float, between: float, within: float, n: Any, class_mean: Any) -> Any:

@@ -16,6 +16,8 @@ from suffice.statistics.results import Floats
 
 _AT_ONCE = 2**21
 """Numbers that are drawn together: they and what they are converted to take tens of megabytes."""
+_IN_CACHE = 2**17
+"""Numbers that are converted together: a megabyte, which is used again while it is near."""
 _KEPT = 2**25
 """Numbers that are kept, of two bytes each: those of 16,000 photos."""
 
@@ -170,10 +172,15 @@ def _by_cluster(parts: list[Floats], clusters: npt.ArrayLike | None) -> list[Flo
 def _resampled(parts: list[Floats], n_resamples: int, seed: int) -> list[Floats]:
     """Sums over resampled clusters: of each part [n, T] an array [n_resamples, T]."""
     side_by_side = np.concatenate(parts, axis=1)
-    made = [
-        counts.astype(np.float64) @ side_by_side
-        for counts in _counts(len(side_by_side), n_resamples, seed)
-    ]
+    n = len(side_by_side)
+    few = max(1, _IN_CACHE // n)
+    floats = np.empty((few, n))
+    made = []
+    for counts in _counts(n, n_resamples, seed):
+        for start in range(0, len(counts), few):
+            some = counts[start : start + few]
+            floats[: len(some)] = some
+            made.append(floats[: len(some)] @ side_by_side)
     return np.split(np.concatenate(made), len(parts), axis=1)
 
 

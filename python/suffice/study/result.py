@@ -236,6 +236,27 @@ class StudyResult:
             masks[at] = mask
         return masks
 
+    def each_mask(self, rows: Any = None) -> Iterator[npt.NDArray[np.bool_]]:
+        """As `masks`, one after the other, each of its own size: all would fill the memory.
+
+        Parameters
+        ----------
+        rows
+            As of `masks`.
+
+        Yields
+        ------
+        bool [H, W]
+            All false where a row has no set; of no pixels where it has no result.
+        """
+        with Store(self.path, "read") as store:
+            for key in self._keys_of(rows):
+                blobs = store.blobs(key, "set:0")
+                if blobs:
+                    yield cast("npt.NDArray[np.bool_]", decode(blobs[0]))
+                else:
+                    yield np.zeros(store.shape(key) or (0, 0), np.bool_)
+
     def composites(self) -> Iterator[tuple[str, FloatImage]]:
         """What models were shown when their scores were no scores, with the keys of failed jobs.
 
@@ -266,7 +287,7 @@ class StudyResult:
     def _keys_of(self, rows: Any) -> Sequence[str]:
         if rows is None:
             return [row["key"] for row in self.rows()]
-        return list(rows["key"] if hasattr(rows, "columns") else rows)
+        return list(rows["key"].to_numpy(object) if hasattr(rows, "columns") else rows)
 
     def export(self, path: str | Path, kind: str | None = None) -> Path:
         """Write the table or the masks to a file.

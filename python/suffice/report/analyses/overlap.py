@@ -165,17 +165,16 @@ def _without(question: Question, found: Overlap, names: Sequence[str]) -> list[B
 def _kinds(question: Question, names: Sequence[str]) -> dict[str, npt.NDArray[np.bool_]]:
     """Which sets are empty, or not certified; photos by models in the order of `photos`."""
     rows = question.first
-    order = {sha: k for k, sha in enumerate(dict.fromkeys(rows["image_sha256"]))}
+    order = {sha: k for k, sha in enumerate(rows["image_sha256"].unique())}
     place = {name: k for k, name in enumerate(names)}
     shape = (len(order), len(names))
     kinds = {
         "without empty": np.zeros(shape, np.bool_),
         "without uncertified": np.zeros(shape, np.bool_),
     }
-    for r in rows.itertuples():
-        at = order[r.image_sha256], place[r.model]
-        kinds["without empty"][at] = r.status == "empty"
-        kinds["without uncertified"][at] = not r.certified
+    at = (rows["image_sha256"].map(order).to_numpy(), rows["model"].map(place).to_numpy())
+    kinds["without empty"][at] = (rows["status"] == "empty").to_numpy(bool)
+    kinds["without uncertified"][at] = ~rows["certified"].to_numpy(bool)
     return kinds
 
 

@@ -36,13 +36,12 @@ def blocks(question: Question) -> list[Block]:
         kept = kept[kept["area"].notna()]
         if not len(kept):
             continue
-        masks = question.masks(model)
-        where = positions(masks, border=BORDER)
+        where = positions(question.each_mask(kept), border=BORDER)
         found[model] = where
         rows.append(("all", model, *_cells(where)))
         certified = kept["certified"].to_numpy(bool)
         if certified.any() and not certified.all():
-            again = positions(masks[certified], border=BORDER)
+            again = positions(question.each_mask(kept[certified]), border=BORDER)
             rows.append(("without uncertified", model, *_cells(again)))
         figures.append(_figure(question, model, where))
     if not found:

@@ -91,10 +91,10 @@ def _summary(fitted: ReferenceSizes, model: str) -> tuple[Any, ...]:
 
 
 def _flagged(fitted: ReferenceSizes, model: str, wrong: Any) -> tuple[Any, ...]:
-    found = [fitted.check(model, int(r.target), float(r.area)) for r in wrong.itertuples()]
-    unusual = np.array([u.p <= LEVEL for u in found], float)
-    large = np.array([u.p_larger <= LEVEL for u in found], float)
-    return len(found), mean_of(unusual), mean_of(large)
+    p, larger = fitted.p_values(
+        model, wrong["target"].to_numpy(np.int64), wrong["area"].to_numpy(float)
+    )
+    return len(wrong), mean_of((p <= LEVEL).astype(float)), mean_of((larger <= LEVEL).astype(float))
 
 
 def _words(rows: list[Any]) -> str:
