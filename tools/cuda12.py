@@ -21,7 +21,7 @@ from pathlib import Path
 import pybind11
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("nvidia-cuda-nvcc-cu12==12.9.86", "nvidia-cuda-runtime-cu12==12.9.79")
+PACKAGES = ROOT / "constraints" / "cuda12.txt"
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 WARNINGS = ("-Wall", "-Wextra", "-Werror", "-Wno-unknown-cuda-version")
 CLANGS = ("clang++-22", "clang++")
@@ -44,7 +44,7 @@ def make_toolkit(folder: Path) -> Path:
     packages, tree = folder / "packages", folder / "toolkit"
     if not packages.exists():
         pip = (sys.executable, "-m", "pip", "install", "-q", "--no-deps")
-        run(*pip, "--target", packages, *PACKAGES)
+        run(*pip, "--target", packages, "-r", PACKAGES)
     shutil.rmtree(tree, ignore_errors=True)
     for name in ("cuda_nvcc", "cuda_runtime"):
         shutil.copytree(packages / "nvidia" / name, tree, dirs_exist_ok=True)

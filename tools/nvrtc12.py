@@ -18,12 +18,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = (
-    "nvidia-cuda-nvrtc-cu12==12.9.86",
-    "nvidia-cuda-runtime-cu12==12.9.79",
-    "nvidia-cuda-nvcc-cu12==12.9.86",
-    "nvidia-cuda-cccl-cu12==12.9.27",
-)
+PACKAGES = ROOT / "constraints" / "cuda12.txt"
 ARCHITECTURES = ("75", "80", "86", "89", "90", "100", "120")
 OPTIONS = ("--std=c++17", "--fmad=false", "-default-device")
 
@@ -71,10 +66,10 @@ def program() -> str:
 
 def install(folder: Path) -> tuple[ctypes.CDLL, list[str]]:
     """Load NVRTC from the packages; the options that name the folders of headers."""
-    packages, shims = folder / "nvrtc-packages", folder / "shims"
+    packages, shims = folder / "packages", folder / "shims"
     if not packages.exists():
         pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps"]
-        subprocess.run([*pip, "--target", str(packages), *PACKAGES], check=True)
+        subprocess.run([*pip, "--target", str(packages), "-r", str(PACKAGES)], check=True)
     shutil.rmtree(shims, ignore_errors=True)
     for name, text in SHIMS.items():
         path = shims / name

@@ -131,10 +131,11 @@ def test_images_that_fail(squares: Path, reference: CheckReference, tmp_path: Pa
 
 def test_a_stream_may_be_stopped(squares: Path, reference: CheckReference) -> None:
     images = [squares / "photos" / "class1" / f"{k}.png" for k in range(1, 9)]
-    asked = iter(range(1000))
+    found: list = []
     checker = Checker(reference, squares / "soft.onnx")
-    stream = checker.stream(images, window=1, should_stop=lambda: next(asked) > 40)
-    found = list(stream)
+    stream = checker.stream(images, window=1, should_stop=lambda: bool(found))
+    while (one := next(stream, None)) is not None:
+        found.append(one)
     assert [f.index for f in found] == list(range(len(found)))
     assert 1 <= len(found) < 8
 
@@ -158,7 +159,7 @@ def test_other_methods_are_refused(squares: Path, reference: CheckReference) -> 
         ({"version": "0"}, "made with version 0 of minimal, this is version"),
         ({"name": "magic"}, "made with the method magic"),
         ({"settings": {**method["settings"], "speed": 9}}, "no setting 'speed'"),
-        ({"settings": {"effort": 1000}}, "can't be made again"),
+        ({"settings": {}}, "can't be made again"),
     ):
         wrong = changed(reference, method={**method, **change})
         with pytest.raises(SettingsError, match=said):
