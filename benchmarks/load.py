@@ -223,8 +223,6 @@ def table(found: dict[str, Any]) -> str:
     r = found["store"]
     lines += [
         "",
-        "Seconds on the clock are those of a machine that did other work too.",
-        "",
         f"| store of {r['rows']:,} results, {r['megabytes']:.0f} MB | seconds | of the processor |",
         "|---|---|---|",
         *(f"| {name} | {wall:.2f} | {cpu:.2f} |" for name, (wall, cpu) in r["seconds"].items()),
