@@ -258,9 +258,14 @@ class StudyResult:
                     yield np.zeros(store.shape(key) or (0, 0), np.bool_)
 
     def composites(self) -> Iterator[tuple[str, FloatImage]]:
-        """What models were shown when their scores were no scores, with the keys of failed jobs.
+        """What models were shown when their scores were no scores, one after the other.
 
-        ``float32 [C, H, W]`` each, one after the other; of the first 100 failed jobs of a store.
+        Yields
+        ------
+        key : str
+            Of a failed job; the first 100 of a store are kept.
+        composite : float32 [C, H, W]
+            In the model's input space.
         """
         with Store(self.path, "read") as store:
             rows = store.query("SELECT key FROM jobs WHERE state = 'failed' ORDER BY position")
