@@ -7,83 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference import blocks as twin
-from reference.driver import make_subject, outcomes
 from reference.mask_toys import KINDS
+from reference.searched import SHAPE, Searched, lit, sums, worth
 from reference.strategies import laws, seeds
-from suffice import _native
-from suffice.methods._blocks import Tiling, full_mask
-from suffice.methods._local_search import LocalSearch, _given, _may_pass
-from suffice.methods._pruning import prune
-
-SHAPE = (12, 12)
-
-
-class Searched:
-    """A local search on a classifier of masks, with what it asked."""
-
-    def __init__(self, classify, grain: int = 1, room: int = 10**6, allowed=None) -> None:
-        self.classify, self.grain = classify, grain
-        self.subject = make_subject(classify, SHAPE, target=1)
-        self.tiling = Tiling(SHAPE, grain)
-        self.asked: list[np.ndarray] = []
-        whole = full_mask(SHAPE) if allowed is None else _native.pack(allowed[None])[0]
-        self.local = LocalSearch(
-            *(self.tiling, whole, (0, 1), float(self.subject.empty.margin[0])),
-            credit=lambda: np.zeros(SHAPE),
-            room=lambda: room - len(self.asked),
-        )
-
-    def passes(self, mask: np.ndarray) -> bool:
-        return bool(self.classify(mask[None])[0].argmax() == 1)
-
-    def drive(self, rounds) -> np.ndarray | None:
-        """Run a coroutine; the mask it returns."""
-        try:
-            packed = next(rounds)
-            while True:
-                masks = _native.unpack(np.ascontiguousarray(packed), SHAPE)
-                assert len(masks)
-                self.asked += list(masks)
-                judged = outcomes(
-                    self.classify(masks),
-                    *(1, self.subject.criterion, self.subject.reference_confidence),
-                )
-                packed = rounds.send(judged)
-        except StopIteration as stop:
-            return None if stop.value is None else _native.unpack(stop.value[None], SHAPE)[0]
-
-    def irreducible(self, mask: np.ndarray) -> np.ndarray:
-        return self.drive(prune(self.tiling, _native.pack(mask[None])[0], [1], (0, 1)))
-
-    def step(self, mask: np.ndarray) -> np.ndarray | None:
-        return self.drive(self.local.step(_native.pack(mask[None])[0]))
-
-    def grow(self, mask: np.ndarray) -> np.ndarray | None:
-        return self.drive(self.local.grow(_native.pack(mask[None])[0]))
-
-
-def sums(worth: np.ndarray, enough: float):
-    """Class 1 where the kept pixels are worth enough."""
-
-    def classify(masks: np.ndarray) -> np.ndarray:
-        z = (masks * worth).sum(axis=(1, 2)) - enough
-        p = 1.0 / (1.0 + np.exp(-z))
-        return np.stack([1.0 - p, p], axis=1)
-
-    return classify
-
-
-def lit(pixels: list[tuple[int, int]]) -> np.ndarray:
-    mask = np.zeros(SHAPE, bool)
-    mask[tuple(np.transpose(pixels))] = True
-    return mask
-
-
-def worth(values: dict[tuple[int, int], float]) -> np.ndarray:
-    made = np.zeros(SHAPE)
-    for place, value in values.items():
-        made[place] = value
-    return made
+from suffice.methods._local_search import _given, _may_pass
 
 
 def test_many_weak_tiles_are_exchanged_for_few_strong_ones() -> None:

@@ -62,7 +62,7 @@ class LocalSearch:
     ) -> None:
         self.tiling, self.allowed, self.key = tiling, allowed, key
         self.empty_margin, self.credit, self.room = empty_margin, credit, room
-        self._gains: dict[int, float] = {}
+        self.gains: dict[int, float] = {}
 
     def step(self, mask: PackedMasks) -> Coroutine[PackedMasks | None]:
         """A smaller irreducible set beside an irreducible one, or None.
@@ -90,7 +90,7 @@ class LocalSearch:
         swaps = [(i, j) for i in BROUGHT if i <= len(near) for j in _given(i, len(ids))]
         if not swaps or self.room() < len(near) + len(swaps) + 2 * len(ids):
             return None
-        parts, others = self._parts(ids), self._parts(near)
+        parts, others = self.parts(ids), self.parts(near)
         outcomes = yield np.concatenate([mask[None], mask & ~parts, mask | others])
         without, beside = outcomes.margin[1 : 1 + len(ids)], outcomes.margin[1 + len(ids) :]
         self._learn(near, beside - outcomes.margin[0])
@@ -107,7 +107,7 @@ class LocalSearch:
         n_pairs = min(len(ids), WEAKEST) * (min(len(ids), WEAKEST) - 1) // 2
         if self.room() < n_pairs + WIDTH + 2 * len(ids):
             return None
-        parts = self._parts(ids)
+        parts = self.parts(ids)
         outcomes = yield mask & ~parts
         weakest = np.argsort(-outcomes.margin, kind="stable")[:WEAKEST]
         pairs = np.array([parts[a] | parts[b] for a, b in combinations(weakest, 2)])
@@ -121,7 +121,7 @@ class LocalSearch:
             near = self._beside(mask, WIDTH)
             if not len(near) or self.room() < len(near) + 2 * len(ids):
                 return None
-            masks = rests[k] | self._parts(near)
+            masks = rests[k] | self.parts(near)
             outcomes = yield masks
             self._learn(near, outcomes.margin - margins[k], faded=True)
             chosen = smallest_passing(masks, outcomes)
@@ -151,7 +151,7 @@ class LocalSearch:
         passing = smallest_passing(blocks, outcomes)
         best = np.argsort(-outcomes.margin, kind="stable")[: max(1, GROWN_FROM // size**2)]
         ids = self.tiling.ids(np.bitwise_or.reduce(blocks[best], axis=0))
-        tiles = self._parts(ids)
+        tiles = self.parts(ids)
         outcomes = yield tiles
         self._learn(ids, outcomes.margin - self.empty_margin)
         chosen = smallest_passing(tiles, outcomes)
@@ -173,7 +173,7 @@ class LocalSearch:
             near = self._beside(grown, GROW_WIDTH)
             if not len(near) or self.room() < 2 * GROW_WIDTH:
                 return None
-            masks = grown | self._parts(near)
+            masks = grown | self.parts(near)
             outcomes = yield masks
             self._learn(near, outcomes.margin - margins[-1])
             chosen = smallest_passing(masks, outcomes)
@@ -197,22 +197,23 @@ class LocalSearch:
         pruned = yield from prune(self.tiling, chosen, [1], self.key)
         return pruned if is_smaller(pruned, mask) else None
 
-    def _parts(self, ids: Indices) -> PackedMasks:
+    def parts(self, ids: Indices) -> PackedMasks:
+        """What sets may hold of each tile, ``uint64 [len(ids), words]``."""
         return self.tiling.blocks(ids) & self.allowed
 
     def _learn(self, ids: Indices, gains: npt.NDArray[np.float64], faded: bool = False) -> None:
         """Note what tiles brought; ``faded``: little beside one set says little about others."""
         for i, gain in zip(ids.tolist(), gains.tolist(), strict=True):
-            self._gains[i] = max(gain, FADED * self._gains.get(i, 0.0)) if faded else gain
+            self.gains[i] = max(gain, FADED * self.gains.get(i, 0.0)) if faded else gain
 
     def _beside(self, mask: PackedMasks, width: int) -> Indices:
         """Tiles to add to a set: those of most gain, and of its neighbours some unknown ones."""
         inside = set(self.tiling.ids(mask).tolist())
-        by_gain = sorted(self._gains, key=lambda i: (-self._gains[i], i))
+        by_gain = sorted(self.gains, key=lambda i: (-self.gains[i], i))
         known = [i for i in by_gain if i not in inside]
         around = self.tiling.around(mask)
-        around = around[sizes_of(self._parts(around) & ~mask) > 0]
-        unknown = np.array([i for i in around.tolist() if i not in self._gains], np.intp)
+        around = around[sizes_of(self.parts(around) & ~mask) > 0]
+        unknown = np.array([i for i in around.tolist() if i not in self.gains], np.intp)
         credit = self.tiling.sums(self.credit())[unknown]
         unknown = unknown[np.argsort(-credit, kind="stable")]
         n_unknown = min(len(unknown), max(UNKNOWN * width // WIDTH, width - len(known)))

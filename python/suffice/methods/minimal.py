@@ -42,6 +42,7 @@ from suffice.methods._blocks import (
 from suffice.methods._local_search import LocalSearch
 from suffice.methods._pruning import prune
 from suffice.methods._rounds import Coroutine, best_passing, smallest_passing
+from suffice.methods._tabu import TabuSearch
 from suffice.methods.base import Method, RoundSearch, SearchResult, register
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks
@@ -58,6 +59,7 @@ INSIDE_SHARE = 0.6  # of a window must lie in the set it rebuilds
 GALLOP = 12
 COARSE = 28  # tiles along the shorter side that the search begins with at most
 COARSE_SHARE = 0.5  # of the effort at most goes to coarser tiles
+LONG = 1000  # masks after which a tabu search follows, if as many are left
 UNPACKED = 64  # masks unpacked at once: a round may have thousands
 
 _Found = TypeVar("_Found")
@@ -87,7 +89,7 @@ class Minimal(Method):
     """
 
     name: ClassVar[str] = "minimal"
-    version: ClassVar[str] = "2"
+    version: ClassVar[str] = "3"
     many: ClassVar[bool] = True
     certifies: ClassVar[bool] = True
 
@@ -346,19 +348,23 @@ class MinimalSearch:
     # -- improving ------------------------------------------------------------------------------
 
     def _improve(self, mask: PackedMasks) -> Coroutine[PackedMasks]:
-        """Replace a set by ever smaller ones beside it, then by one grown from nothing."""
-        local = self._local_search()
+        """Replace a set by ever smaller ones beside it, then by ones from elsewhere."""
+        if self.tiling.grain == self.subject.grain and len(self.scales) > 1:  # fine tiles are many
+            return (yield from self._better(mask, self._local_search(self._limit()).step))
+        local = self._local_search(min(self._limit(), LONG))
         mask = yield from self._better(mask, local.step)
-        if self.tiling.grain > self.subject.grain or len(self.scales) == 1:
-            mask = yield from self._better(mask, local.grow, once=True)
-            mask = yield from self._better(mask, local.step)
+        mask = yield from self._better(mask, local.grow, once=True)
+        mask = yield from self._better(mask, local.step)
+        if self._limit() - len(self._asked) >= LONG:
+            tabu = TabuSearch(local, room=lambda: self._limit() - len(self._asked))
+            mask = yield from self._better(mask, tabu.smaller)
         return mask
 
-    def _local_search(self) -> LocalSearch:
+    def _local_search(self, limit: int) -> LocalSearch:
         return LocalSearch(
             *(self.tiling, self.allowed, self.key, float(self.subject.empty.margin[0])),
             credit=lambda: self._map,
-            room=lambda: self._limit() - len(self._asked),
+            room=lambda: limit - len(self._asked),
         )
 
     def _better(self, mask: PackedMasks, find: _Find, once: bool = False) -> Coroutine[PackedMasks]:
