@@ -30,7 +30,7 @@ from suffice.methods.base import registered
 STORE = ROOT / "benchmarks" / "cache" / "ours.jsonl"
 BASELINES = ("zero", "black", "grey", "image-mean", "blur:8", "noise", "inpaint")
 MSV_BUDGET = 1000
-THOROUGH = 4000  # effort that stability is looked at with as well
+THOROUGH = 10_000  # effort that stability is looked at with as well
 REX_PER_MODEL = dict(zip(corpus.MODELS, (10, 4, 10), strict=True))  # a transformer is dear
 
 

@@ -136,15 +136,16 @@ def test_what_went_stays_out_and_what_came_stays_in() -> None:
     assert came
 
 
-def test_same_key_same_masks() -> None:
+def test_the_seed_changes_nothing() -> None:
+    """It deals handfuls when pruning; a search among fewer tiles than that is the same for all."""
     values = np.random.default_rng(1).random(SHAPE)
     asked = []
     for seed in (0, 0, 1):
         found = Searched(sums(values, 0.3 * values.sum()), room=2000, seed=seed)
-        last(found, np.ones(SHAPE, bool))
-        asked.append(np.array(found.asked[:2000]))
+        last(found, found.irreducible(np.ones(SHAPE, bool)))
+        asked.append(np.array(found.asked))
     assert np.array_equal(asked[0], asked[1])
-    assert not np.array_equal(asked[0], asked[2])
+    assert np.array_equal(asked[0], asked[2])
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 9), st.data())

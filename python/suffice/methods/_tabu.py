@@ -179,7 +179,8 @@ class TabuSearch:
         return np.array(chosen + rest[: COMING - len(chosen)], np.intp)
 
     def _drawn(self, n: int, number: int) -> Indices:
-        return shuffled(n, self.local.key, (self._step, number, _STREAM))
+        """A random order, the same whatever the seed: another one need not give another set."""
+        return shuffled(n, (0, 0), (self._step, number, _STREAM))
 
     # -- elsewhere ------------------------------------------------------------------------------
 
