@@ -30,7 +30,7 @@ from suffice.methods.base import registered
 STORE = ROOT / "benchmarks" / "cache" / "ours.jsonl"
 BASELINES = ("zero", "black", "grey", "image-mean", "blur:8", "noise", "inpaint")
 MSV_BUDGET = 1000
-THOROUGH = 10_000  # effort that stability is looked at with as well
+THOROUGH = 4000  # effort that stability is looked at with as well
 REX_PER_MODEL = dict(zip(corpus.MODELS, (10, 4, 10), strict=True))  # a transformer is dear
 
 
@@ -77,7 +77,8 @@ def groups() -> dict[str, list[Job]]:
         "stability": [Job(i, seed=s) for s in peer_store.STABILITY_SEEDS for i in stable]
         + [Job(i, variant=v) for v in peer_store.VARIANTS for i in stable],
         "thorough": [Job(i, effort=THOROUGH) for i in stable]
-        + [Job(i, variant=v, effort=THOROUGH) for v in peer_store.VARIANTS for i in stable],
+        + [Job(i, variant=v, effort=THOROUGH) for v in peer_store.VARIANTS for i in stable]
+        + [Job(i, seed=s, effort=THOROUGH) for s in peer_store.STABILITY_SEEDS for i in stable],
         "fine": [Job(i, grain=1, budget=6000) for i in stable],
         "robust": [Job(i, baselines=BASELINES) for i in stable],
         "pairs": [Job(i) for i in pairs()] + [Job(i, "msv", budget=MSV_BUDGET) for i in pairs()],

@@ -139,8 +139,8 @@ class NoExchange(MinimalSearch):
 
     without: ClassVar[str] = "_exchange"
 
-    def _local_search(self) -> LocalSearch:
-        made = super()._local_search()
+    def _local_search(self, limit: int) -> LocalSearch:
+        made = super()._local_search(limit)
         setattr(made, self.without, _finds_nothing)
         return made
 
@@ -155,6 +155,13 @@ class NoGrowing(NoExchange):
     """Improve without growing a set from nothing."""
 
     without = "grow"
+
+
+class NoTabu(MinimalSearch):
+    """Improve by local search alone, whatever the effort."""
+
+    def _is_long(self) -> bool:
+        return False
 
 
 def _finds_nothing(*_: Any) -> Coroutine[None]:
@@ -269,6 +276,7 @@ STRATEGIES: dict[str, Method] = {
     "minimal": Strategy(),
     "minimal, no improving": Strategy(effort=1),
     "minimal, effort 4000": Strategy(effort=4000),
+    "NoTabu, effort 4000": Strategy(NoTabu, effort=4000),
     **{v.__name__: Strategy(v) for v in VARIANTS},
     "ReX, 2 iterations, pruned": suffice.Pruned(suffice.Rex(iterations=2)),
 }

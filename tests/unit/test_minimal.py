@@ -171,6 +171,17 @@ def test_effort_only_makes_sets_smaller() -> None:
     assert asked == sorted(asked)
 
 
+@pytest.mark.parametrize(("effort", "is_long"), [(1000, False), (1999, False), (2000, True)])
+def test_a_long_search_spends_its_effort(effort: int, is_long: bool) -> None:
+    """A short one ends where nothing near is smaller; from 2000 on it goes on elsewhere."""
+    scores, smallest = sums(2)
+    method = suffice.Minimal(effort=effort)
+    exp = suffice.explain(classifier(scores), toy.ones(*SHAPE), method=method, target=1, grain=1)
+    assert exp.pixels == smallest
+    assert exp.certificate.irreducible_at == 1
+    assert 1800 < exp.evaluations <= 2000 if is_long else exp.evaluations < 1000
+
+
 def test_coarse_tiles_come_first_where_tiles_are_many() -> None:
     for side in (1, 5, 28, 55, 56, 128, 224, 299, 1024):
         for grain in (1, 2, 3, 8, 300):

@@ -7,7 +7,8 @@
    large union is *rebuilt* from smaller windows inside it.
 3. *Prune* by blocks of tiles, coarse to fine, until no tile can be removed alone.
 4. *Improve*: exchange tiles, trade two for one, grow another set from nothing
-   (``_local_search.py``); until ``effort`` masks are asked or nothing more is won.
+   (``_local_search.py``); until ``effort`` masks are asked or nothing more is won. With an effort
+   of 2000 and more, a tabu search has what is left after 1000 masks (``_tabu.py``).
 5. A grain finer than a 28th of the side is reached through multiples of it that are not: steps
    1-4 on coarse tiles, then steps 3-4 on those of the grain.
 
@@ -59,7 +60,7 @@ INSIDE_SHARE = 0.6  # of a window must lie in the set it rebuilds
 GALLOP = 12
 COARSE = 28  # tiles along the shorter side that the search begins with at most
 COARSE_SHARE = 0.5  # of the effort at most goes to coarser tiles
-LONG = 1000  # masks after which a tabu search follows, if as many are left
+LONG = 1000  # masks after which a tabu search takes over, if as many may follow
 UNPACKED = 64  # masks unpacked at once: a round may have thousands
 
 _Found = TypeVar("_Found")
@@ -76,7 +77,8 @@ class Minimal(Method):
     effort : int
         Different masks asked for one set after which no further improvement is tried; a mask is one
         evaluation for every baseline, two where contrastive. The set is finished first, so a hard
-        image may take more.
+        image may take more. Up to 1999 the search ends where nothing near is smaller; from 2000 on
+        it goes on elsewhere until the effort is spent.
 
     Raises
     ------
@@ -351,14 +353,18 @@ class MinimalSearch:
         """Replace a set by ever smaller ones beside it, then by ones from elsewhere."""
         if self.tiling.grain == self.subject.grain and len(self.scales) > 1:  # fine tiles are many
             return (yield from self._better(mask, self._local_search(self._limit()).step))
-        local = self._local_search(min(self._limit(), LONG))
+        local = self._local_search(LONG if self._is_long() else self._limit())
         mask = yield from self._better(mask, local.step)
         mask = yield from self._better(mask, local.grow, once=True)
         mask = yield from self._better(mask, local.step)
-        if self._limit() - len(self._asked) >= LONG:
+        if self._is_long():
             tabu = TabuSearch(local, room=lambda: self._limit() - len(self._asked))
             mask = yield from self._better(mask, tabu.smaller)
         return mask
+
+    def _is_long(self) -> bool:
+        """Whether a tabu search takes over from local search."""
+        return self._limit() >= 2 * LONG
 
     def _local_search(self, limit: int) -> LocalSearch:
         return LocalSearch(
