@@ -227,15 +227,17 @@ def stability(runs: Runs) -> dict[str, Any]:
     items = peer_store.stability_items()
     seeds = [Job(i, seed=s) for i in items for s in (peer_store.SEED, *peer_store.STABILITY_SEEDS)]
     changed = [Job(i, variant=v) for i in items for v in ("", *peer_store.VARIANTS)]
-    longer = [replace(job, effort=ours_store.THOROUGH) for job in changed]
     both = ("minimal", PEER)
-    return {
+    result = {
         "seeds": {m: variation(runs, seeds, m, both) for m in both},
         "shifts_and_noise": {m: variation(runs, changed, m, both) for m in both},
-        f"shifts_and_noise, effort {ours_store.THOROUGH}": {
-            "minimal": variation(runs, longer, "minimal", ("minimal",))
-        },
     }
+    for what, jobs in (("seeds", seeds), ("shifts_and_noise", changed)):
+        longer = [replace(job, effort=ours_store.THOROUGH) for job in jobs]
+        result[f"{what}, effort {ours_store.THOROUGH}"] = {
+            "minimal": variation(runs, longer, "minimal", ("minimal",))
+        }
+    return result
 
 
 def variation(runs: Runs, jobs: list[Job], method: str, methods: tuple[str, ...]) -> dict[str, Any]:
