@@ -32,6 +32,7 @@ from suffice.methods._blocks import (
 from suffice.methods._local_search import LocalSearch
 from suffice.methods._pruning import _prune_singly, block_sizes, prune
 from suffice.methods._rounds import Coroutine
+from suffice.methods._window_start import WindowStart
 from suffice.methods.base import Method, RoundSearch
 from suffice.methods.minimal import MinimalSearch
 from suffice.subject import Subject
@@ -65,27 +66,45 @@ class Forward(MinimalSearch):
         return region
 
 
-class FirstWindow(MinimalSearch):
-    """Without shrinking: prune the first passing window as it is."""
+class Unshrunk(WindowStart):
+    """The first passing window as it is."""
 
     def _shrink(self, box: Box) -> Coroutine[PackedMasks]:
         yield from ()
         return boxes_to_masks([box], self.shape)[0]
 
 
-class NoUnion(MinimalSearch):
+class FirstWindow(MinimalSearch):
+    """Without shrinking: prune the first passing window."""
+
+    starts = Unshrunk
+
+
+class Ununited(WindowStart):
     """Where no window passes: larger windows, then ever more windows by rank."""
 
     def _unite(self, windows: Any, order: Any) -> Coroutine[PackedMasks | None]:
         yield from ()
 
 
-class NoRebuild(MinimalSearch):
-    """Prune a large union as it is."""
+class NoUnion(MinimalSearch):
+    """Without joining the best windows."""
+
+    starts = Ununited
+
+
+class Unrebuilt(WindowStart):
+    """A large union as it is."""
 
     def _rebuild(self, union: PackedMasks, window_size: int) -> Coroutine[PackedMasks]:
         yield from ()
         return union
+
+
+class NoRebuild(MinimalSearch):
+    """Without rebuilding large unions."""
+
+    starts = Unrebuilt
 
 
 class Singly(MinimalSearch):

@@ -17,6 +17,7 @@ from reference.judge import Judge
 from reference.mask_toys import KINDS
 from reference.strategies import laws, seeds
 from suffice import _native
+from suffice.methods._window_start import WindowStart
 from suffice.methods.minimal import MinimalSearch
 from suffice.methods.prune import dice as packed_dice
 from suffice.models.callable import CallableClassifier
@@ -218,9 +219,9 @@ def test_room_that_earlier_sets_leave(shape, grain, seed, overlap) -> None:
     assert kept[~earlier.any(axis=0)].all()
     for mask in search.found:  # the set that shares the most and holds nothing else
         assert packed_dice(mask, allowed & mask) <= overlap
-    search.allowed = allowed
+    start = WindowStart(search.tiling, allowed)
     for inside in search.found:
-        windows = search._windows(shape[0] / 3, inside=inside)
+        windows = start._windows(shape[0] / 3, inside=inside)
         assert not (windows.masks & ~(inside & allowed)).any()
         assert len(windows.boxes) == len(windows.masks)
 

@@ -4,8 +4,9 @@
    Revealing ranks better than hiding (METHODS.md, 'What the measurements say').
 2. If one passes, *shrink*: its smaller sub-windows, for as long as one passes.
    If none does, *unite*: join the best window with others, greedily, until the union passes; a
-   large union is *rebuilt* from smaller windows inside it.
-3. *Prune* by blocks of tiles, coarse to fine, until no tile can be removed alone.
+   large union is *rebuilt* from smaller windows inside it (``_window_start.py``).
+3. *Prune* by blocks of tiles, coarse to fine, until no tile can be removed alone
+   (``_pruning.py``).
 4. *Improve*: exchange tiles, trade two for one, grow another set from nothing
    (``_local_search.py``); until ``effort`` masks are asked or nothing more is won. With an effort
    of 2000 and more, a tabu search has what is left after 1000 masks (``_tabu.py``).
@@ -27,37 +28,22 @@ import numpy as np
 from suffice import _native
 from suffice.errors import SettingsError
 from suffice.methods._blocks import (
-    Box,
-    Indices,
     Tiling,
-    boxes_to_masks,
     empty_mask,
     full_mask,
-    geometric,
-    is_smaller,
     pixels_to_share,
     size_of,
     sizes_of,
-    unions,
 )
 from suffice.methods._local_search import LocalSearch
 from suffice.methods._pruning import prune
-from suffice.methods._rounds import Coroutine, best_passing, smallest_passing
+from suffice.methods._rounds import Coroutine
 from suffice.methods._tabu import TabuSearch
+from suffice.methods._window_start import WindowStart
 from suffice.methods.base import Method, RoundSearch, SearchResult, register
 from suffice.subject import Subject
 from suffice.types import Outcomes, PackedMasks
 
-# Shares of the image's shorter side. A window is half as far from the next as it is wide.
-WINDOW = 2 / 7
-REBUILD_WINDOW = 3 / 14
-LARGE_WINDOWS = (4 / 7, 11 / 14)
-SHRINK = (0.75, 0.5)
-UNITE_WIDTH, UNITE_STEPS = 24, 8
-REBUILD_WIDTH, REBUILD_STEPS = 8, 30
-NEW_SHARE = 0.4  # of a window must be new for a union with it to be tried
-INSIDE_SHARE = 0.6  # of a window must lie in the set it rebuilds
-GALLOP = 12
 COARSE = 28  # tiles along the shorter side that the search begins with at most
 COARSE_SHARE = 0.5  # of the effort at most goes to coarser tiles
 LONG = 1000  # masks after which a tabu search takes over, if as many may follow
@@ -117,6 +103,8 @@ class MinimalSearch:
     effort : int
         See `Minimal`.
     """
+
+    starts: ClassVar[type[WindowStart]] = WindowStart
 
     def __init__(self, subject: Subject, effort: int) -> None:
         self.subject, self.effort = subject, effort
@@ -255,97 +243,7 @@ class MinimalSearch:
 
     def _start(self) -> Coroutine[PackedMasks | None]:
         """A passing set to prune, or None."""
-        side = WINDOW * min(self.shape)
-        windows = self._windows(side)
-        outcomes = yield from self._ask(windows.masks)
-        box = windows.best_passing(outcomes)
-        if box is not None:
-            return (yield from self._shrink(box))
-        order = np.argsort(-outcomes.margin, kind="stable")
-        union = yield from self._unite(windows, order)
-        if union is not None:
-            return (yield from self._rebuild(union, size_of(windows.masks[0])))
-        return (yield from self._large(windows, order))
-
-    def _windows(self, side: float, inside: PackedMasks | None = None) -> _Windows:
-        length = self.tiling.aligned(side)
-        boxes = self.tiling.windows(length, self.tiling.aligned(length / 2))
-        masks = boxes_to_masks(boxes, self.shape) & self.allowed
-        keep = sizes_of(masks) > 0
-        if inside is not None:
-            whole, within = sizes_of(masks), sizes_of(masks & inside)
-            keep &= within >= np.maximum(1, INSIDE_SHARE * whole)
-            masks &= inside
-        return _Windows([b for b, k in zip(boxes, keep, strict=True) if k], masks[keep])
-
-    def _shrink(self, box: Box) -> Coroutine[PackedMasks]:
-        """The smallest passing window that is reached through windows inside windows."""
-        while True:
-            boxes = [b for share in SHRINK for b in self.tiling.sub_windows(box, share)]
-            boxes = [b for b in dict.fromkeys(boxes) if b != box]
-            masks = boxes_to_masks(boxes, self.shape) & self.allowed
-            smaller = _Windows(boxes, masks)
-            outcomes = (yield from self._ask(masks)) if boxes else None
-            inner = None if outcomes is None else smaller.best_passing(outcomes)
-            if inner is None:
-                shrunk: PackedMasks = boxes_to_masks([box], self.shape)[0] & self.allowed
-                return shrunk
-            box = inner
-
-    def _unite(self, windows: _Windows, order: Indices) -> Coroutine[PackedMasks | None]:
-        """Join the best window of an order with others, greedily, until the union passes."""
-        union, used = windows.masks[order[0]], {int(order[0])}
-        for _ in range(UNITE_STEPS):
-            parts, numbers = windows.news(union, order, used, UNITE_WIDTH)
-            if not len(numbers):
-                return None
-            outcomes = yield from self._ask(union | parts)
-            chosen = smallest_passing(union | parts, outcomes)
-            if chosen is not None:
-                return chosen
-            best = int(np.argmax(outcomes.margin))
-            union = union | parts[best]
-            used.add(numbers[best])
-        return None
-
-    def _rebuild(self, union: PackedMasks, window_size: int) -> Coroutine[PackedMasks]:
-        """A large union again from smaller windows inside it, greedily; the smaller of the two."""
-        if size_of(union) <= window_size:
-            return union
-        windows = self._windows(REBUILD_WINDOW * min(self.shape), inside=union)
-        if not len(windows.boxes):
-            return union
-        outcomes = yield from self._ask(windows.masks)
-        chosen = smallest_passing(windows.masks, outcomes)
-        order = np.argsort(-outcomes.margin, kind="stable")
-        rebuilt, used = windows.masks[order[0]], {int(order[0])}
-        for _ in range(REBUILD_STEPS):
-            if chosen is not None or size_of(rebuilt) >= size_of(union):
-                break
-            parts, numbers = windows.news(rebuilt, order, used, REBUILD_WIDTH)
-            if not len(numbers):
-                break
-            outcomes = yield from self._ask(rebuilt | parts)
-            chosen = smallest_passing(rebuilt | parts, outcomes)
-            ranked = np.argsort(-outcomes.margin, kind="stable")
-            rebuilt = rebuilt | parts[ranked[0]]
-            used.add(numbers[ranked[0]])
-            order = _first([numbers[k] for k in ranked[1:]], order)
-        return chosen if chosen is not None and is_smaller(chosen, union) else union
-
-    def _large(self, windows: _Windows, order: Indices) -> Coroutine[PackedMasks | None]:
-        """Larger windows; else ever more windows of an order; else all."""
-        for share in LARGE_WINDOWS:
-            large = self._windows(share * min(self.shape))
-            outcomes = yield from self._ask(large.masks)
-            box = large.best_passing(outcomes)
-            if box is not None:
-                return (yield from self._shrink(box))
-        growing = unions(windows.masks[order])
-        counts = np.array(geometric(len(order), GALLOP))
-        ever_more = np.concatenate([growing[counts - 1], self.allowed[None]])
-        outcomes = yield from self._ask(ever_more)
-        return smallest_passing(ever_more, outcomes)
+        return (yield from self._noting(self.starts(self.tiling, self.allowed).find()))
 
     # -- improving ------------------------------------------------------------------------------
 
@@ -403,30 +301,3 @@ def _scales(side: int, grain: int) -> list[int]:
     while 2 * scales[-1] * grain * COARSE <= side:
         scales.append(2 * scales[-1])
     return scales[::-1]
-
-
-@dataclass
-class _Windows:
-    """Windows and their masks."""
-
-    boxes: list[Box]
-    masks: PackedMasks
-
-    def best_passing(self, outcomes: Outcomes) -> Box | None:
-        """The passing window of the fewest pixels, of those the one with the largest margin."""
-        k = best_passing(self.masks, outcomes)
-        return None if k is None else self.boxes[k]
-
-    def news(
-        self, union: PackedMasks, order: Indices, used: set[int], limit: int
-    ) -> tuple[PackedMasks, list[int]]:
-        """The first unused windows of an order that add enough to a union, and their numbers."""
-        added, whole = sizes_of(self.masks & ~union), sizes_of(self.masks)
-        numbers = [int(k) for k in order if k not in used and added[k] >= NEW_SHARE * whole[k]]
-        return self.masks[numbers[:limit]], numbers[:limit]
-
-
-def _first(numbers: list[int], order: Indices) -> Indices:
-    """An order with some numbers moved to its front."""
-    front = set(numbers)
-    return np.array([*numbers, *(k for k in order if int(k) not in front)], np.intp)
