@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from hypothesis import given
-from hypothesis import strategies as st
 
-from reference import blocks as twin
-from reference.mask_toys import KINDS
-from reference.searched import SHAPE, Searched, lit, sums, worth
-from reference.strategies import laws, seeds
+from reference.searched import Searched, lit, searches, sums, worth
+from reference.strategies import laws
 from suffice.methods._local_search import _given, _may_pass
 
 
@@ -65,32 +62,18 @@ def test_growing_gives_up_where_it_can_not_win() -> None:
 
 
 @laws
-@given(
-    st.sampled_from(sorted(KINDS)),
-    *(seeds, st.sampled_from([1, 2, 3, 4]), st.integers(0, 900), st.booleans()),
-)
-def test_what_is_found(kind: str, seed: int, grain: int, room: int, part: bool) -> None:
-    classify = KINDS[kind](seed, SHAPE)
-    allowed = np.ones(SHAPE, bool)
-    if part:
-        allowed[:, :4] = False
-    found = Searched(classify, grain, room, allowed)
-    if found.passes(np.zeros(SHAPE, bool)) or not found.passes(allowed):
+@given(searches())
+def test_what_is_found(drawn) -> None:
+    if drawn is None:
         return
-    mask = found.irreducible(allowed)
-    found.asked.clear()
+    found, mask = drawn
     for find in (found.step, found.grow):
         before = len(found.asked)
         better = find(mask)
-        beginnings = max(0, room - before)
-        if beginnings == 0:
+        if before >= found.room:
             assert len(found.asked) == before
-        if better is None:
-            continue
-        assert found.passes(better)
-        assert better.sum() < mask.sum()
-        assert not (better & ~allowed).any()
-        assert twin.irreducible(better, found.passes, grain)
+        if better is not None:
+            found.improves(better, mask)
 
 
 def test_exchanges_give_more_than_they_bring() -> None:

@@ -9,17 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import blocks as twin
 from reference.mask_toys import KINDS
-from reference.searched import SHAPE, Searched, lit, sums, worth
-from reference.strategies import laws, seeds
+from reference.searched import SHAPE, Searched, lit, searches, sums, worth
+from reference.strategies import laws
 from suffice import _native
 from suffice.methods import _tabu
 from suffice.methods._blocks import Tiling, sizes_of
-
-
-def pack(mask: np.ndarray) -> np.ndarray:
-    return _native.pack(mask[None])[0]
 
 
 def last(found: Searched, mask: np.ndarray) -> np.ndarray:
@@ -32,29 +27,16 @@ def last(found: Searched, mask: np.ndarray) -> np.ndarray:
 
 
 @laws
-@given(
-    st.sampled_from(sorted(KINDS)),
-    *(seeds, st.sampled_from([1, 2, 3, 4]), st.integers(0, 900), st.booleans()),
-)
-def test_what_is_found(kind: str, seed: int, grain: int, room: int, part: bool) -> None:
-    classify = KINDS[kind](seed, SHAPE)
-    allowed = np.ones(SHAPE, bool)
-    if part:
-        allowed[:, :5] = False
-    found = Searched(classify, grain, room, allowed)
-    if found.passes(np.zeros(SHAPE, bool)) or not found.passes(allowed):
+@given(searches())
+def test_what_is_found(drawn) -> None:
+    if drawn is None:
         return
-    mask = found.irreducible(allowed)
-    found.new.clear()
+    found, mask = drawn
     better = found.smaller(mask)
-    if room == 0:
+    if found.room == 0:
         assert not found.new
-    if better is None:
-        return
-    assert found.passes(better)
-    assert better.sum() < mask.sum()
-    assert not (better & ~allowed).any()
-    assert twin.irreducible(better, found.passes, grain)
+    if better is not None:
+        found.improves(better, mask)
 
 
 @pytest.mark.parametrize("room", [0, 30, 60, 100, 200, 400])

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from hypothesis import strategies as st
 
+from reference import blocks as twin
 from reference.driver import MaskClassifier, make_subject, outcomes
+from reference.mask_toys import KINDS
+from reference.strategies import seeds
 from suffice import _native
-from suffice.methods._blocks import Tiling, full_mask
+from suffice.methods._blocks import Tiling
 from suffice.methods._local_search import LocalSearch
 from suffice.methods._pruning import prune
 from suffice.methods._tabu import TabuSearch
@@ -28,12 +32,13 @@ class Searched:
         shape: tuple[int, int] = SHAPE,
         seed: int = 0,
     ) -> None:
-        self.classify, self.grain, self.shape = classify, grain, shape
+        self.classify, self.grain, self.shape, self.room = classify, grain, shape, room
+        self.allowed = np.ones(shape, bool) if allowed is None else allowed
         self.subject = make_subject(classify, shape, target=1)
         self.tiling = Tiling(shape, grain)
         self.asked: list[np.ndarray] = []
         self.new: set[bytes] = set()
-        whole = full_mask(shape) if allowed is None else _native.pack(allowed[None])[0]
+        whole = _native.pack(self.allowed[None])[0]
         self.local = LocalSearch(
             *(self.tiling, whole, (seed, 1), float(self.subject.empty.margin[0])),
             credit=lambda: np.zeros(shape),
@@ -61,6 +66,18 @@ class Searched:
         except StopIteration as stop:
             return None if stop.value is None else _native.unpack(stop.value[None], self.shape)[0]
 
+    def forget(self) -> None:
+        """Count what is asked from here on."""
+        self.asked.clear()
+        self.new.clear()
+
+    def improves(self, better: np.ndarray, mask: np.ndarray) -> None:
+        """What is promised of a set found in place of another."""
+        assert self.passes(better)
+        assert better.sum() < mask.sum()
+        assert not (better & ~self.allowed).any()
+        assert twin.irreducible(better, self.passes, self.grain)
+
     def irreducible(self, mask: np.ndarray) -> np.ndarray:
         return self.drive(prune(self.tiling, _native.pack(mask[None])[0], [1], (0, 1)))
 
@@ -72,6 +89,20 @@ class Searched:
 
     def smaller(self, mask: np.ndarray) -> np.ndarray | None:
         return self.drive(self.tabu.smaller(_native.pack(mask[None])[0]))
+
+
+@st.composite
+def searches(draw) -> tuple[Searched, np.ndarray] | None:
+    """A search with little room and an irreducible set to improve; None where nothing is to find."""
+    classify = KINDS[draw(st.sampled_from(sorted(KINDS)))](draw(seeds), SHAPE)
+    allowed = np.ones(SHAPE, bool)
+    allowed[:, : draw(st.sampled_from([0, 4, 5]))] = False
+    found = Searched(classify, draw(st.integers(1, 4)), draw(st.integers(0, 900)), allowed)
+    if found.passes(np.zeros(SHAPE, bool)) or not found.passes(allowed):
+        return None
+    mask = found.irreducible(allowed)
+    found.forget()
+    return found, mask
 
 
 def sums(worth: np.ndarray, enough: float) -> Callable[[np.ndarray], np.ndarray]:

@@ -57,16 +57,15 @@ class Curve(Method):
     """
 
     name: ClassVar[str] = "curve"
-    version: ClassVar[str] = "1"
+    version: ClassVar[str] = "2"
     many_hint: ClassVar[str] = "its sets are those of its levels and grains"
     certifies: ClassVar[bool] = True
     own_criteria: ClassVar[bool] = True
 
     levels: str | Sequence[str] = "relative:0.9,relative:0.5,relative:0.1,top1"
     grains: str | Sequence[int] = "32,16,8,4"
-    effort: int = (
-        1  # improving the first set hardly made later ones smaller (docs/methods/curve.md)
-    )
+    # Improving the first set hardly made later ones smaller (docs/methods/curve.md).
+    effort: int = 1
 
     def __post_init__(self) -> None:
         levels = [str(Criterion.parse(text.strip())) for text in _listed("levels", self.levels)]
