@@ -241,16 +241,23 @@ def stability(runs: Runs) -> dict[str, Any]:
 
 
 def variation(runs: Runs, jobs: list[Job], method: str, methods: tuple[str, ...]) -> dict[str, Any]:
-    """Max/min - 1 of the area and mean pairwise Dice, picture by picture."""
+    """Max/min - 1 of the area and mean pairwise Dice, picture by picture.
+
+    ``one_change``: the same of two runs only, the first of a picture and each other one in turn.
+    """
     of: dict[str, list[tuple[Job, dict[str, Any]]]] = defaultdict(list)
     for job, rows in runs.paired(methods, jobs):
         of[job.item.key].append((job, rows[method]))
     changes, overlaps = [], []
+    single: dict[str, list[float]] = defaultdict(list)
     for found in of.values():
         if len(found) < 2:
             continue
         areas = [r["area"] for _, r in found]
         changes.append(max(areas) / min(areas) - 1)
+        for (job, _), area in zip(found[1:], areas[1:], strict=True):
+            change = max(area, areas[0]) / min(area, areas[0]) - 1
+            single[job.variant or f"seed:{job.seed}"].append(change)
         masks = [aligned(job, r) for job, r in found]
         overlaps.append(np.mean([dice(a, b) for i, a in enumerate(masks) for b in masks[i + 1 :]]))
     if not changes:
@@ -259,6 +266,8 @@ def variation(runs: Runs, jobs: list[Job], method: str, methods: tuple[str, ...]
         "n": len(changes),
         "runs_each": float(np.mean([len(f) for f in of.values()])),
         "area_max_over_min_less_1": spread(changes),
+        "one_change": spread([x for xs in single.values() for x in xs]),
+        "one_change_each": {name: spread(xs) for name, xs in single.items()},
         "dice": spread(overlaps),
         "evaluations": spread([r["evaluations"] for found in of.values() for _, r in found]),
         "area_percent": spread([100 * r["area"] for found in of.values() for _, r in found]),
@@ -381,13 +390,15 @@ def table(result: dict[str, Any]) -> str:
     for what, methods in result["stability"].items():
         for name, r in methods.items():
             if r["n"]:
-                a, d = r["area_max_over_min_less_1"], r["dice"]
+                a, d, one = r["area_max_over_min_less_1"], r["dice"], r["one_change"]
+                each = ", ".join(f"{k} {x['median']:.2f}" for k, x in r["one_change_each"].items())
                 lines.append(
                     f"- {what.replace('_', ' ')}, {name}: {a['median']:.2f} ({a['q1']:.2f}-"
                     f"{a['q3']:.2f}), mean pairwise Dice {d['median']:.2f}; {r['n']} pictures, "
                     f"{r['runs_each']:.1f} runs each; area median "
                     f"{r['area_percent']['median']:.2f} %, evaluations median "
-                    f"{r['evaluations']['median']:.0f}"
+                    f"{r['evaluations']['median']:.0f}; each change alone: {one['median']:.2f} "
+                    f"({one['q1']:.2f}-{one['q3']:.2f}; {one['n']} pairs: {each})"
                 )
     r, v = result["robust"], result["verified"]
     if r["n"]:
