@@ -58,6 +58,7 @@ def operations(threads: list[int]) -> dict[str, Callable[[], Any]]:
     boxes = np.sort(corners, axis=2).reshape(-1, 4).astype(np.int32)
     offsets = np.linspace(0, len(boxes), MASKS + 1).astype(np.int64)
     values = rng.integers(0, 2**40, len(boxes))
+    weights, sums = rng.random(MASKS), np.zeros(shape)
     ranking = rng.random(shape, np.float32)
     order = _native.rank(ranking)
     lengths = np.linspace(0, order.size, MASKS).astype(np.int64)
@@ -82,6 +83,10 @@ def operations(threads: list[int]) -> dict[str, Callable[[], Any]]:
             "masks_from_labels": lambda: _native.masks_from_labels(tiles, choices, n_tiles),
             "tile_labels": lambda: _native.tile_labels(shape, 8),
             "accumulate": lambda: _native.accumulate(boxes, values, shape),
+            "add_masks, tiles": lambda: _native.add_masks(sums, tile_masks, weights),
+            "add_masks by numpy.tensordot": lambda: np.tensordot(
+                weights, _native.unpack(tile_masks, shape), axes=1
+            ),
             "rank": lambda: _native.rank(ranking),
             "prefix_masks": lambda: _native.prefix_masks(order, lengths, shape),
             "decide": lambda: _native.decide(scores, targets, "logits"),

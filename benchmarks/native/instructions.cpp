@@ -164,6 +164,13 @@ Operation sum_responsibility() {
       kPixels);
 }
 
+Operation credit_of_masks() {
+  const std::vector<Word> masks = TileInputs().masks();
+  const std::vector<double> weights(kMasks, 0.1);
+  return keep<double>(
+      [=](std::vector<double>& map) { add_masks(in(masks), in(weights), out(map)); }, kPixels);
+}
+
 Operation rank_pixels() {
   const std::vector<float> values = floats(kPixels);
   return keep<std::int32_t>(
@@ -261,6 +268,7 @@ Operation rex_rounds() {
 }
 
 const std::map<std::string, Operation (*)()> kOperations = {
+    {"add_masks", credit_of_masks},
     {"backward", backward_sweeps},
     {"box_masks", box_masks},
     {"compose", compose_batch},

@@ -19,6 +19,7 @@ __all__: list[str] = [
     "RexStatics",
     "RexSurvivors",
     "accumulate",
+    "add_masks",
     "build_info",
     "components",
     "compose",
@@ -392,6 +393,15 @@ def accumulate(
 ) -> numpy.typing.NDArray[numpy.int64]:
     """
     boxes int32 [N, 4], values int64 [N] -> sums int64 [H, W]
+    """
+
+def add_masks(
+    masks: numpy.typing.NDArray[numpy.uint64],
+    weights: numpy.typing.NDArray[numpy.float64],
+    sums: numpy.typing.NDArray[numpy.float64],
+) -> None:
+    """
+    masks packed [N, words], weights float64 [N], added to sums float64 [H, W]
     """
 
 def build_info() -> dict[str, typing.Any]:

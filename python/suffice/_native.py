@@ -402,6 +402,30 @@ def accumulate(
     return _core.accumulate(boxes, values, *_shape(shape))
 
 
+def add_masks(
+    sums: npt.NDArray[np.float64], masks: PackedMasks, weights: npt.NDArray[np.float64]
+) -> None:
+    """Add a weight to every pixel that a mask keeps, in place.
+
+    Parameters
+    ----------
+    sums : float64 [H, W]
+        C-contiguous and writeable.
+    masks : uint64 [N, words]
+    weights : float64 [N]
+        Added to a pixel in the order of the masks, so the bits are the same on every machine.
+    """
+    sums = _array("sums", sums, np.float64, 2)
+    if not sums.flags.writeable:
+        raise ValueError("expected writeable sums, got a read-only array")
+    _not_empty("sums", sums)
+    masks = _packed(masks, sums.size)
+    weights = _index_array("weights", weights, np.float64, 1)
+    if len(weights) != len(masks):
+        raise ValueError(f"expected one weight for each of {len(masks)} masks, got {len(weights)}")
+    _core.add_masks(masks, weights, sums)
+
+
 def rank(
     values: npt.NDArray[np.float32], ties: Literal["last", "first"] = "last"
 ) -> npt.NDArray[np.int32]:

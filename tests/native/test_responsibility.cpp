@@ -55,5 +55,42 @@ TEST(Responsibility, BoxesThatLeaveTheImageAreRefused) {
   EXPECT_THROW(accumulate(in(boxes), in(values), {2, 2}, out(sums)), std::invalid_argument);
 }
 
+TEST(Responsibility, MasksAddTheirWeightsInOrder) {
+  std::mt19937_64 random(2);
+  for (const std::size_t n_pixels : {1U, 63U, 64U, 65U, 200U}) {
+    const std::size_t n_words = words_for(n_pixels);
+    std::vector<Word> masks(5 * n_words);
+    for (std::size_t n = 0; n < 5; ++n) {
+      for (std::size_t i = 0; i < n_pixels; ++i) {
+        if (n == 4 || random() % 3 == 0) set_bit(masks.data() + n * n_words, i);
+      }
+    }
+    const std::vector<double> weights = {0.1, 1e16, -1e16, 0.7, 1.0 / 3};
+    std::vector<double> sums(n_pixels, 0.5);
+    add_masks(in(masks), in(weights), out(sums));
+    for (std::size_t i = 0; i < n_pixels; ++i) {
+      double expected = 0.5;
+      for (std::size_t n = 0; n < 5; ++n) {
+        if (get_bit(masks.data() + n * n_words, i)) expected += weights[n];
+      }
+      EXPECT_EQ(sums[i], expected);
+    }
+  }
+}
+
+TEST(Responsibility, BitsBeyondTheLastPixelAreLeftOut) {
+  const std::vector<Word> masks = {~Word{0}};
+  std::vector<double> sums(4);
+  add_masks(in(masks), in(std::vector<double>{1.5}), Span<double>(sums.data(), 3));
+  EXPECT_EQ(sums, (std::vector<double>{1.5, 1.5, 1.5, 0.0}));
+}
+
+TEST(Responsibility, EveryMaskHasAWeight) {
+  const std::vector<Word> masks(3);
+  const std::vector<double> weights(2);
+  std::vector<double> sums(10);
+  EXPECT_THROW(add_masks(in(masks), in(weights), out(sums)), std::invalid_argument);
+}
+
 }  // namespace
 }  // namespace suffice

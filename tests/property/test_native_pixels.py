@@ -1,4 +1,4 @@
-"""Laws of compose, accumulate, rank and prefix_masks, against the NumPy twins."""
+"""Laws of compose, accumulate, add_masks, rank and prefix_masks, against the NumPy twins."""
 
 from __future__ import annotations
 
@@ -79,6 +79,21 @@ def test_accumulate_is_a_loop_over_boxes(shape: tuple[int, int], n: int, seed: i
     np.testing.assert_array_equal(sums, twin_responsibility.accumulate(boxes, values, shape))
     order = rng.permutation(n)
     np.testing.assert_array_equal(_native.accumulate(boxes[order], values[order], shape), sums)
+
+
+@laws
+@given(shapes, n_masks, seeds)
+def test_add_masks_is_a_loop_over_masks(shape: tuple[int, int], n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    masks = random_masks(rng, n, shape)
+    weights = rng.normal(size=n) / 3
+    before = rng.normal(size=shape)
+    sums = before.copy()
+    _native.add_masks(sums, _native.pack(masks), weights)
+    np.testing.assert_array_equal(sums, twin_responsibility.add_masks(before, masks, weights))
+    for k in range(n):  # one by one is the same, bit by bit
+        _native.add_masks(before, _native.pack(masks[k : k + 1]), weights[k : k + 1])
+    np.testing.assert_array_equal(before, sums)
 
 
 @laws

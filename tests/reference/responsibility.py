@@ -11,3 +11,11 @@ def accumulate(boxes: np.ndarray, values: np.ndarray, shape: tuple[int, int]) ->
     for (r0, r1, c0, c1), value in zip(boxes, values, strict=True):
         out[r0:r1, c0:c1] += value
     return out
+
+
+def add_masks(sums: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return ``float64 [H, W]``: sums and the weight of every ``bool [N, H, W]`` mask, in order."""
+    out = sums.copy()
+    for mask, weight in zip(masks, weights, strict=True):
+        out[mask] += weight
+    return out

@@ -23,6 +23,7 @@ LENGTHS = np.array([2], np.int64)
 SCORES = np.zeros((1, 3), np.float32)
 TARGETS = np.zeros(1, np.int32)
 VALUES = np.ones(1, np.int64)
+WEIGHTS = np.ones(4)
 
 
 def box(*corners: int) -> np.ndarray:
@@ -47,6 +48,8 @@ WRONG_TYPES: list[tuple[Callable[[], Any], str]] = [
     (lambda: n.compose(IMAGE, IMAGE, MASKS, threads=1.5), "integer"),
     (lambda: n.accumulate(BOXES.astype(np.int64), VALUES, SHAPE), "boxes as int32"),
     (lambda: n.accumulate(BOXES, np.ones(1), SHAPE), "values as int64 array, got float64"),
+    (lambda: n.add_masks(np.zeros(SHAPE, "f4"), MASKS, WEIGHTS), "sums as float64 array"),
+    (lambda: n.add_masks(np.zeros(SHAPE), MASKS, WEIGHTS.astype("f4")), "weights as float64"),
     (lambda: n.masks_from_boxes(BOXES, OFFSETS.astype(np.int32), SHAPE), "offsets as int64"),
     (lambda: n.masks_from_boxes(BOXES, OFFSETS, (3.0, 5.0)), "integer"),
     (lambda: n.masks_from_labels(LABELS.astype(np.int64), CHOICES, 2), "labels as int32"),
@@ -80,6 +83,11 @@ WRONG_VALUES: list[tuple[Callable[[], Any], str]] = [
     (lambda: n.accumulate(box(2, 1, 0, 5), VALUES, SHAPE), "box 0"),
     (lambda: n.accumulate(BOXES, np.ones(2, np.int64), SHAPE), "one value for each of 1 boxes"),
     (lambda: n.accumulate(BOXES[:, :3], VALUES, SHAPE), r"boxes int32 \[N, 4\]"),
+    (lambda: n.add_masks(np.zeros(SHAPE), MASKS, WEIGHTS[:1]), "one weight for each of 4 masks"),
+    (lambda: n.add_masks(np.zeros((9, 9)), MASKS, WEIGHTS), "2 words for 81 pixels, got 1"),
+    (lambda: n.add_masks(np.zeros((3, 0)), MASKS, WEIGHTS), "at least one"),
+    (lambda: n.add_masks(np.zeros((3, 10))[:, ::2], MASKS, WEIGHTS), "C-contiguous sums"),
+    (lambda: n.add_masks(read_only(np.zeros(SHAPE)), MASKS, WEIGHTS), "read-only"),
     (lambda: n.masks_from_boxes(box(0, 1, 5, 6), OFFSETS, SHAPE), "box 0"),
     (lambda: n.masks_from_boxes(BOXES, OFFSETS[:0], SHAPE), "offsets"),
     (lambda: n.masks_from_boxes(BOXES, OFFSETS + 1, SHAPE), "begin at 0"),

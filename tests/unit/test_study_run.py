@@ -27,7 +27,7 @@ from suffice.errors import (
     SettingsError,
     StoreError,
 )
-from suffice.study import Study, StudyResult, merge, plan
+from suffice.study import Study, StudyResult, child, merge, plan
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 
@@ -406,3 +406,19 @@ def test_ray_finds_the_same(tmp_path: Path) -> None:
     _, errors = process.communicate()
     assert process.returncode == 0, errors
     assert answers(tmp_path / "r.db") == answers(tmp_path / "s.db")
+
+
+@pytest.mark.parametrize(("said", "expected"), [(None, "2"), ("7", "7")])
+def test_linear_algebra_of_a_worker_keeps_to_its_cores(
+    said: str | None, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tells.py").write_text("import os; print(os.environ['OPENBLAS_NUM_THREADS'])")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    if said is None:
+        monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    else:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", said)
+    process, errors = child.start("tells", answers=True, threads=2)
+    told, _ = process.communicate(timeout=60)
+    errors.close()
+    assert told.strip() == expected

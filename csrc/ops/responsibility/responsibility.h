@@ -5,12 +5,20 @@
 //                     the pixel. Sums wrap modulo 2^64; callers choose a scale that never gets
 //                     there
 // Integer sums don't depend on their order: every backend and thread count gives identical bits.
+//
+// And sums of weighted masks, in double:
+//   packed   [N, words(H*W)]  masks
+//   weights  [N]              what each mask adds to every pixel it keeps
+//   sums     [H*W]            double, added to
+// A pixel's weights are added in the order of the masks and nothing is multiplied, so all machines
+// give identical bits.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "core/cuda_stream.h"
+#include "core/packed_mask.h"
 #include "core/shape.h"
 #include "core/span.h"
 
@@ -20,6 +28,9 @@ namespace suffice {
 // Cost: O(N + H*W), however large the boxes are.
 void accumulate(Span<const std::int32_t> boxes, Span<const std::int64_t> values, Shape shape,
                 Span<std::int64_t> out);
+
+// Throws invalid_argument on sizes that disagree. Cost: O(N * words + kept pixels).
+void add_masks(Span<const Word> packed, Span<const double> weights, Span<double> sums);
 
 namespace cuda {
 

@@ -17,7 +17,45 @@ std::int64_t negated(std::int64_t value) {
   return static_cast<std::int64_t>(std::uint64_t{0} - static_cast<std::uint64_t>(value));
 }
 
+// Index of the lowest set bit of a word that has one.
+std::size_t lowest_bit(Word word) {
+#if defined(__GNUC__) || defined(__clang__)
+  return static_cast<std::size_t>(__builtin_ctzll(word));
+#else
+  std::size_t bit = 0;
+  while (((word >> bit) & 1U) == 0) ++bit;
+  return bit;
+#endif
+}
+
+// Eight pixels at a time: inside tiles all are kept, and no bit has to be looked for.
+void add_word(Word word, double weight, double* sums) {
+  for (std::size_t first = 0; word != 0; word >>= 8U, first += 8) {
+    Word eight = word & 0xFFU;
+    double* to = sums + first;
+    if (eight == 0xFFU) {
+      for (std::size_t i = 0; i < 8; ++i) to[i] += weight;
+    } else {
+      for (; eight != 0; eight &= eight - 1) to[lowest_bit(eight)] += weight;
+    }
+  }
+}
+
 }  // namespace
+
+void add_masks(Span<const Word> packed, Span<const double> weights, Span<double> sums) {
+  const std::size_t n_words = words_for(sums.size());
+  // Bits beyond the last pixel are zero by contract; here they would write beyond the sums.
+  const Word inside = ~Word{0} >> ((kWordBits - sums.size() % kWordBits) % kWordBits);
+  SUFFICE_EXPECT(packed.size() == weights.size() * n_words, "add_masks: one weight for each mask");
+  for (std::size_t n = 0; n < weights.size(); ++n) {
+    const Word* mask = packed.data() + n * n_words;
+    for (std::size_t w = 0; w < n_words; ++w) {
+      const Word word = w + 1 == n_words ? mask[w] & inside : mask[w];
+      add_word(word, weights[n], sums.data() + w * kWordBits);
+    }
+  }
+}
 
 void accumulate(Span<const std::int32_t> boxes, Span<const std::int64_t> values, Shape shape,
                 Span<std::int64_t> out) {

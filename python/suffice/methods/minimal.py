@@ -47,7 +47,6 @@ from suffice.types import Outcomes, PackedMasks
 COARSE = 28  # tiles along the shorter side that the search begins with at most
 COARSE_SHARE = 0.5  # of the effort at most goes to coarser tiles
 LONG = 1000  # masks after which a tabu search takes over, if as many may follow
-UNPACKED = 64  # masks unpacked at once: a round may have thousands
 
 _Found = TypeVar("_Found")
 _Find = Callable[[PackedMasks], Coroutine[PackedMasks | None]]
@@ -210,10 +209,7 @@ class MinimalSearch:
             self._smallest = masks[smallest].copy()
         # A small passing set says more about its pixels than a large one.
         weights = 1.0 / np.maximum(sizes, 1)
-        for start in range(0, len(passing), UNPACKED):
-            part = slice(start, start + UNPACKED)
-            kept = _native.unpack(np.ascontiguousarray(masks[passing[part]]), self.shape)
-            self._map += np.tensordot(weights[part], kept, axes=1)
+        _native.add_masks(self._map, masks[passing], weights)
 
     # -- one set --------------------------------------------------------------------------------
 

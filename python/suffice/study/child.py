@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from typing import IO
 
+LINEAR_ALGEBRA = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Variables that say how many threads NumPy's linear algebra has; it reads them when loaded."""
 
-def start(module: str, answers: bool) -> tuple[subprocess.Popen[str], IO[str]]:
+
+def start(module: str, answers: bool, threads: int) -> tuple[subprocess.Popen[str], IO[str]]:
     """Start a module of this package in a process of its own.
 
     It has a session of its own too: Ctrl-C is for us, who ask it to finish.
@@ -18,6 +22,9 @@ def start(module: str, answers: bool) -> tuple[subprocess.Popen[str], IO[str]]:
     module : str
     answers : bool
         Whether its output is read; otherwise it is thrown away.
+    threads : int
+        For linear algebra, unless the environment says how many. By itself it takes one for every
+        core of the machine, and on the few that a worker keeps to they wait for each other busily.
 
     Returns
     -------
@@ -35,5 +42,6 @@ def start(module: str, answers: bool) -> tuple[subprocess.Popen[str], IO[str]]:
         text=True,
         encoding="utf-8",
         start_new_session=True,
+        env={**dict.fromkeys(LINEAR_ALGEBRA, str(threads)), **os.environ},
     )
     return process, errors

@@ -140,12 +140,13 @@ class Pool:
                 worker.process.stdin.close()
 
     def _start(self, number: int) -> _Worker:
-        process, errors = child.start("suffice.study.worker", answers=True)
+        task = self._task(number)
+        process, errors = child.start("suffice.study.worker", answers=True, threads=task["threads"])
         worker = _Worker(process, errors, number=number)
         assert process.stdin is not None
         assert process.stdout is not None
         try:
-            process.stdin.write(json.dumps(self._task(number)) + "\n")
+            process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()
         except BrokenPipeError:  # it died at once; its end is noticed where all ends are
             return worker

@@ -95,10 +95,13 @@ class ProbePool:
         )
 
     def _start(self, want: Want, place: int) -> _Running:
-        process, errors = child.start("suffice.study.probes.worker", answers=False)
+        task = self._task(want, place)
+        process, errors = child.start(
+            "suffice.study.probes.worker", answers=False, threads=task["threads"]
+        )
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it died at once, which is noticed where all ends are
-            process.stdin.write(json.dumps(self._task(want, place)) + "\n")
+            process.stdin.write(json.dumps(task) + "\n")
             process.stdin.flush()
         return _Running(process, errors, want, place)
 
