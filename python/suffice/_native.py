@@ -414,6 +414,11 @@ def add_masks(
     masks : uint64 [N, words]
     weights : float64 [N]
         Added to a pixel in the order of the masks, so the bits are the same on every machine.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a type, shape or layout is another, or the sums can't be written.
     """
     sums = _array("sums", sums, np.float64, 2)
     if not sums.flags.writeable:
